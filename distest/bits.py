@@ -1,0 +1,158 @@
+"""Words, Messages, BitReader: the only doors between numbers and bits.
+
+Most significant bit first, messages end to end, no padding between them, unused bits of the last byte zero.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from distest.errors import WireError
+from distest.kernels import bitpack
+
+Lengths = int | NDArray[np.int64]
+
+
+@dataclass(frozen=True, slots=True)
+class Messages:
+    """Packed messages.
+
+    data: uint8, at least ceil(n_bits / 8) bytes (with bitpack.SPARE zero bytes behind). n_bits: exact length of all.
+    count: number of messages. lengths: bits of each message; one integer where all are equal, else int64 (count,).
+    """
+
+    data: NDArray[np.uint8]
+    n_bits: int
+    count: int
+    lengths: Lengths
+
+    @classmethod
+    def of_symbols(cls, symbols: NDArray[np.uint8], width: int) -> "Messages":
+        """One message a symbol, all of one width 1..8: the fast road past `Words`."""
+        data, n_bits = bitpack.pack_symbols(np.ascontiguousarray(symbols), width)
+        return cls(data, n_bits, symbols.size, width)
+
+    @classmethod
+    def join(cls, parts: Sequence["Messages"]) -> "Messages":
+        """All messages of all parts in order, bit-exact, no gap at the seams."""
+        out = bitpack.room(sum(part.n_bits for part in parts))
+        at = 0
+        for part in parts:
+            at = bitpack.append(part.data, part.n_bits, out, at)
+        count = sum(part.count for part in parts)
+        spoken = [part for part in parts if part.count]
+        if len({part.lengths if isinstance(part.lengths, int) else -1 for part in spoken}) <= 1 and all(
+            isinstance(part.lengths, int) for part in spoken
+        ):
+            return cls(out, at, count, spoken[0].lengths if spoken else 0)
+        each = [np.broadcast_to(np.asarray(part.lengths, np.int64), part.count) for part in spoken]
+        return cls(out, at, count, np.concatenate(each))
+
+    def to_bytes(self) -> bytes:
+        """The ceil(n_bits / 8) bytes that travel."""
+        return self.data[: (self.n_bits + 7) // 8].tobytes()
+
+
+@dataclass(frozen=True, slots=True)
+class Words:
+    """Code words not yet packed: row i is message i, its fields in order.
+
+    code: uint64 (m, f). width: uint8 (m, f), 0..64; a field of width 0 costs nothing.
+    """
+
+    code: NDArray[np.uint64]
+    width: NDArray[np.uint8]
+
+    def beside(self, other: "Words") -> "Words":
+        """More fields in each message."""
+        return Words(np.hstack((self.code, other.code)), np.hstack((self.width, other.width)))
+
+    @staticmethod
+    def stack(parts: Sequence["Words"]) -> "Words":
+        """More messages; rows with fewer fields end in fields of width 0."""
+        fields = max(part.code.shape[1] for part in parts)
+        pad = [((0, 0), (0, fields - part.code.shape[1])) for part in parts]
+        code = np.vstack([np.pad(part.code, p) for part, p in zip(parts, pad, strict=True)])
+        width = np.vstack([np.pad(part.width, p) for part, p in zip(parts, pad, strict=True)])
+        return Words(code, width)
+
+    def pack(self) -> Messages:
+        """The messages, end to end."""
+        data, n_bits = bitpack.pack(self.code.ravel(), self.width.ravel())
+        lengths = self.width.sum(axis=1, dtype=np.int64)
+        uniform = lengths.size == 0 or bool((lengths == lengths[0]).all())
+        return Messages(
+            data, n_bits, len(lengths), (int(lengths[0]) if lengths.size else 0) if uniform else lengths
+        )
+
+
+class BitReader:
+    """A cursor over a block of messages. It has no idea where a message ends, and it does not tell where the bits do.
+
+    What has been decoded is booked here by the codes, row by row, so `lengths` is measured and never declared.
+    """
+
+    __slots__ = ("_at", "_data", "_lengths", "_limit")
+
+    def __init__(self, data: NDArray[np.uint8], n_bits: int, at: int = 0):
+        """data holds n_bits bits; a copy with spare bytes is made where they are missing."""
+        needed = (n_bits + 7) // 8 + bitpack.SPARE
+        if data.size < needed:
+            if data.size < (n_bits + 7) // 8:
+                raise WireError(f"{n_bits} bits were announced, {8 * data.size} are there")
+            data = np.concatenate((data, np.zeros(needed - data.size, np.uint8)))
+        self._data, self._limit, self._at = data, n_bits, at
+        self._lengths: list[tuple[int, Lengths]] = []
+
+    def fixed(self, count: int, width: int, fields: int = 1) -> NDArray[np.uint64]:
+        """`count` messages of `fields` fields of `width` bits each, uint64 (count, fields).
+
+        Raises WireError past the end.
+        """
+        start = self.need(count * width * fields)
+        values = bitpack.unpack(self._data, start, width, count * fields)
+        self.took(count, width * fields)
+        return values.reshape(count, fields)
+
+    def symbols(self, count: int, width: int) -> NDArray[np.uint8]:
+        """As `fixed` for widths 1..8 from uint8 blocks: the fast road. Only from a whole byte on."""
+        start = self.need(count * width)
+        if start % 8:
+            return self.fixed(count, width)[:, 0].astype(np.uint8)
+        values = bitpack.unpack_symbols(self._data[start // 8 :], width, count)
+        self.took(count, width)
+        return values
+
+    def need(self, n_bits: int) -> int:
+        """The cursor, once it is sure that n_bits more bits are there. Raises WireError otherwise."""
+        if n_bits < 0 or self._at + n_bits > self._limit:
+            raise WireError(
+                f"the messages end early: bit {self._at} of {self._limit} is reached, {n_bits} more are needed"
+            )
+        return self._at
+
+    def raw(self) -> tuple[NDArray[np.uint8], int, int]:
+        """For decoding kernels in `codecs/`: bytes with spare, cursor, end of the bits."""
+        return self._data, self._at, self._limit
+
+    def took(self, count: int, lengths: Lengths) -> None:
+        """Book `count` messages just decoded, each of the given bits, and move behind them."""
+        n_bits = count * lengths if isinstance(lengths, int) else int(lengths.sum())
+        self.need(n_bits)
+        self._at += n_bits
+        if count:
+            self._lengths.append((count, lengths))
+
+    def booked(self) -> tuple[int, Lengths]:
+        """Messages decoded so far and the bits of each: for the wire, which books them."""
+        count = sum(c for c, _ in self._lengths)
+        if len(self._lengths) == 1:
+            return self._lengths[0]
+        each = [np.broadcast_to(np.asarray(length, np.int64), c) for c, length in self._lengths]
+        return count, np.concatenate(each) if each else 0
+
+    def unread(self) -> int:
+        """Bits behind the cursor: for the wire, which checks that every bit was read."""
+        return self._limit - self._at

@@ -1,0 +1,99 @@
+"""Algorithms are found by listing folders: the name in a spec is the name of the file."""
+
+import dataclasses
+import difflib
+import importlib
+import inspect
+import pkgutil
+import types
+import typing
+from functools import cache
+from typing import Any
+
+import msgspec
+
+from distest.errors import UsageError
+
+# kind -> (folder as a package, module with the contract, name of the contract)
+_KINDS = {
+    "protocol": ("protocols", "distest.learning.protocol", "Protocol"),
+    "distribution": ("distest.learning.distributions", "distest.learning.distributions.base", "Distribution"),
+}
+
+
+@cache
+def names(kind: str) -> tuple[str, ...]:
+    """Every algorithm of a kind, sorted."""
+    package = importlib.import_module(_KINDS[kind][0])
+    found = (module.name for module in pkgutil.iter_modules(package.__path__))
+    return tuple(sorted(name for name in found if name != "base" and not name.startswith("_")))
+
+
+@cache
+def find(kind: str, name: str) -> type[Any]:
+    """The one public class of a file that keeps the kind's contract. Raises UsageError for an unknown name."""
+    folder, module, contract = _KINDS[kind]
+    if name not in names(kind):
+        raise UsageError(unknown(kind, name, names(kind)))
+    base = getattr(importlib.import_module(module), contract)
+    home = importlib.import_module(f"{folder}.{name}")
+    found = [
+        c
+        for n, c in vars(home).items()
+        if inspect.isclass(c) and issubclass(c, base) and c.__module__ == home.__name__ and not n.startswith("_")
+    ]
+    if len(found) != 1:
+        raise TypeError(f"{home.__name__} defines {len(found)} public {contract} classes; a file has exactly one")
+    return typing.cast(type[Any], found[0])
+
+
+def unknown(kind: str, name: str, known: typing.Iterable[str]) -> str:
+    """The sentence for a name that is not there, with the nearest one that is."""
+    known = list(known)
+    near = difflib.get_close_matches(name, known, 1)
+    guess = f" (did you mean {near[0]!r}?)" if near else ""
+    return f"no {kind} {name!r}{guess}; known: {', '.join(known)}"
+
+
+def options(kind: str, name: str) -> dict[str, dataclasses.Field[Any]]:
+    """The fields a spec may set, by name; the task is the caller's."""
+    return {f.name: f for f in dataclasses.fields(find(kind, name)) if f.name != "task"}
+
+
+def build(kind: str, spec: dict[str, Any], **given: Any) -> Any:
+    """The object a spec such as {"name": "grouping", "bits": 3} describes.
+
+    given: fields that do not come from the spec (the task). Raises UsageError for an unknown name or key, a value
+    of the wrong type, or a missing field; the class itself refuses values that make no sense.
+    """
+    fields = dict(spec)
+    name = fields.pop("name", None)
+    if not isinstance(name, str):
+        raise UsageError(f"a {kind} needs a name; known: {', '.join(names(kind))}")
+    cls = find(kind, name)
+    allowed = options(kind, name)
+    for key in fields:
+        if key not in allowed:
+            raise UsageError(unknown(f"option of {name}", key, allowed) if allowed else f"{name} has no options")
+    hints = typing.get_type_hints(cls)
+    for key, value in fields.items():
+        try:
+            fields[key] = msgspec.convert(value, hints[key])
+        except msgspec.ValidationError as error:
+            raise UsageError(f"{name}: option {key}={value!r} does not fit: {error}") from None
+    for key, field in allowed.items():
+        no_default = field.default is dataclasses.MISSING and field.default_factory is dataclasses.MISSING
+        if key not in fields and no_default:
+            raise UsageError(f"{name} needs option {key!r} ({_readable(hints[key])})")
+    return cls(**given, **fields)
+
+
+def describe(thing: Any) -> dict[str, Any]:
+    """The spec of an object, so that build(kind, describe(thing)) equals it."""
+    name = type(thing).__module__.rsplit(".", 1)[1]
+    fields = {f.name: getattr(thing, f.name) for f in dataclasses.fields(thing) if f.name != "task"}
+    return {"name": name, **fields}
+
+
+def _readable(hint: Any) -> str:
+    return hint.__name__ if isinstance(hint, type) and not isinstance(hint, types.GenericAlias) else str(hint)

@@ -1,0 +1,1 @@
+"""The numba side of `distest.kernels`: imported only when an input is large enough to pay for it."""

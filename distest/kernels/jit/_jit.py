@@ -1,0 +1,80 @@
+"""The one decorator with the one set of flags, and the few machine words numba does not spell.
+
+Lazy signatures with a cache on disk: explicit ones would move seconds of compilation to import time. No fastmath, so
+a float means the same on every CPU. `nogil` lets a progress thread run. Threads are off: one rank, one core.
+"""
+
+from collections.abc import Callable
+from typing import Any, TypeVar, cast
+
+import numpy as np
+from llvmlite import ir
+from numba import njit, types
+from numba.extending import intrinsic
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+
+def kernel(function: F) -> F:
+    """Compile a loop over plain arrays and integers; cached on disk between runs."""
+    return cast(F, njit(cache=True, nogil=True, error_model="numpy", boundscheck=False)(function))
+
+
+def inline(function: F) -> F:
+    """Compile a scalar helper into the kernels that call it."""
+    return cast(F, njit(inline="always", error_model="numpy", boundscheck=False)(function))
+
+
+def _pointer(context: Any, builder: Any, kind: Any, array: Any, offset: Any) -> Any:
+    """Address of byte `offset` of a uint8 array, as a pointer to 64 bits."""
+    data = context.make_array(kind)(context, builder, array).data
+    return builder.bitcast(builder.gep(data, [offset]), ir.IntType(64).as_pointer())
+
+
+@intrinsic  # type: ignore[untyped-decorator]
+def load_be(typing_context: Any, array: Any, offset: Any) -> Any:
+    """The 8 bytes at a byte offset of a uint8 array, read most significant first; the caller owns the bounds."""
+
+    def generate(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+        word = builder.load(_pointer(context, builder, signature.args[0], args[0], args[1]))
+        word.align = 1
+        return builder.bswap(word)
+
+    return types.uint64(array, types.int64), generate
+
+
+@intrinsic  # type: ignore[untyped-decorator]
+def store_be(typing_context: Any, array: Any, offset: Any, word: Any) -> Any:
+    """Write 8 bytes at a byte offset of a uint8 array, most significant first; the caller owns the bounds."""
+
+    def generate(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+        store = builder.store(
+            builder.bswap(args[2]), _pointer(context, builder, signature.args[0], args[0], args[1])
+        )
+        store.align = 1
+        return context.get_dummy_value()
+
+    return types.void(array, types.int64, types.uint64), generate
+
+
+@intrinsic  # type: ignore[untyped-decorator]
+def leading_zeros(typing_context: Any, word: Any) -> Any:
+    """Number of leading zero bits of a uint64; 64 for zero."""
+
+    def generate(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+        return builder.ctlz(args[0], ir.Constant(ir.IntType(1), 0))
+
+    return types.uint64(types.uint64), generate
+
+
+@intrinsic  # type: ignore[untyped-decorator]
+def parity(typing_context: Any, word: Any) -> Any:
+    """Parity of the set bits of a uint64: 0 or 1."""
+
+    def generate(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+        return builder.and_(builder.ctpop(args[0]), ir.Constant(ir.IntType(64), 1))
+
+    return types.uint64(types.uint64), generate
+
+
+u8, u64, i32, i64 = np.uint8, np.uint64, np.int32, np.int64

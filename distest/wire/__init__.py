@@ -1,0 +1,1 @@
+"""Who said what to whom: the only code that moves or books bits."""

@@ -1,0 +1,159 @@
+"""Board: the transcript. Every bit that was said, by whom and to whom, and a digest of it.
+
+A file is: magic, parties, number of turns; a turn is round, direction, speakers, number of blocks; a block is its
+exact number of bits and then its bytes. Which parties a block holds follows from the grid of `turn.py`. Integers
+are little-endian. No lengths of messages: whoever reads a board has to decode it.
+"""
+
+import hashlib
+import os
+import struct
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from distest.errors import ModelError, WireError
+from distest.wire.turn import Readers, Turn, blocks_of
+
+MAGIC = b"DTBOARD1"
+_HEAD = struct.Struct("<8sQQ")
+_TURN = struct.Struct("<QBqqqQ")
+_BLOCK = struct.Struct("<Q")
+_READERS: tuple[Readers, ...] = ("referee", "board")
+
+
+@dataclass(frozen=True, slots=True)
+class Chunk:
+    """A packed bit string: uint8 data (at least ceil(n_bits / 8) bytes) and its exact length."""
+
+    data: NDArray[np.uint8]
+    n_bits: int
+
+    @property
+    def payload(self) -> NDArray[np.uint8]:
+        """The bytes that travel."""
+        return self.data[: (self.n_bits + 7) // 8]
+
+
+def block_digest(block: range, chunk: Chunk) -> bytes:
+    """SHA-256 of one block: its parties, its exact length, its bits."""
+    head = struct.pack("<qqqQ", block.start, block.stop, block.step, chunk.n_bits)
+    return hashlib.sha256(head + chunk.payload.tobytes()).digest()
+
+
+def turn_digest(turn: Turn, blocks: list[bytes]) -> bytes:
+    """SHA-256 of one turn from the digests of its blocks in party order."""
+    speakers = turn.speakers
+    head = struct.pack("<QBqqq", turn.round, _READERS.index(turn.readers), *_bounds(speakers))
+    return hashlib.sha256(head + b"".join(blocks)).digest()
+
+
+def transcript_digest(turns: list[bytes]) -> str:
+    """SHA-256 of a whole transcript, hex."""
+    return hashlib.sha256(MAGIC + b"".join(turns)).hexdigest()
+
+
+def _bounds(r: range) -> tuple[int, int, int]:
+    return r.start, r.stop, r.step
+
+
+@dataclass(frozen=True, slots=True)
+class Post:
+    """One turn as it was written: the blocks of its speakers, in party order."""
+
+    turn: Turn
+    chunks: tuple[Chunk, ...]
+
+
+@dataclass
+class Board:
+    """All posts of a run with `parties` servers."""
+
+    parties: int
+    posts: list[Post] = field(default_factory=list)
+
+    @property
+    def n_bits(self) -> int:
+        """Bits of the whole transcript."""
+        return sum(chunk.n_bits for post in self.posts for chunk in post.chunks)
+
+    def digest(self) -> str:
+        """The digest of the transcript, recomputed from the bits."""
+        turns = []
+        for post in self.posts:
+            blocks = [block for _, block in blocks_of(post.turn.speakers, range(self.parties), self.parties)]
+            digests = [block_digest(b, c) for b, c in zip(blocks, post.chunks, strict=True)]
+            turns.append(turn_digest(post.turn, digests))
+        return transcript_digest(turns)
+
+    def save(self, path: Path) -> None:
+        """Write the file whole or not at all."""
+        partial = path.with_name(path.name + ".partial")
+        with open(partial, "wb") as file:
+            file.write(_HEAD.pack(MAGIC, self.parties, len(self.posts)))
+            for post in self.posts:
+                turn = post.turn
+                readers = _READERS.index(turn.readers)
+                file.write(_TURN.pack(turn.round, readers, *_bounds(turn.speakers), len(post.chunks)))
+                for chunk in post.chunks:
+                    file.write(_BLOCK.pack(chunk.n_bits))
+                    file.write(chunk.payload.tobytes())
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(partial, path)
+
+    @classmethod
+    def load(cls, path: Path) -> "Board":
+        """Read a file. Raises WireError for anything that `save` cannot have written."""
+        try:
+            return _parse(path.read_bytes())
+        except (WireError, ModelError) as error:
+            raise WireError(f"{path}: {error}") from None
+        except OSError as error:
+            raise WireError(f"{path}: cannot be read ({error.strerror})") from None
+
+
+def _parse(data: bytes) -> Board:
+    at = 0
+
+    def take(form: struct.Struct) -> tuple[int, ...]:
+        nonlocal at
+        if at + form.size > len(data):
+            raise WireError(f"the board ends at byte {len(data)}, in the middle of a header")
+        fields = form.unpack_from(data, at)
+        at += form.size
+        return fields
+
+    magic, parties, turns = take(_HEAD)
+    if bytes(magic) != MAGIC:  # type: ignore[call-overload]
+        raise WireError("not a board of this version of distest")
+    if not 1 <= parties <= 1 << 32 or turns > len(data) // _TURN.size:
+        raise WireError(f"a board of {parties} parties and {turns} turns cannot be in {len(data)} bytes")
+    board = Board(parties)
+    for _ in range(turns):
+        round_, readers, start, stop, step, count = take(_TURN)
+        if readers >= len(_READERS) or step < 1 or not 0 <= start <= stop <= parties + step:
+            raise WireError(f"round {round_} has speakers {start}..{stop} step {step}, which cannot be")
+        turn = Turn(round_, range(start, stop, step), _READERS[readers])
+        if count > len(data) // _BLOCK.size:
+            raise WireError(f"round {round_} announces {count} blocks for {parties} parties")
+        expected = sum(1 for _ in blocks_of(turn.speakers, range(parties), parties))
+        if count != expected:
+            raise WireError(f"round {round_} has {count} blocks, its speakers fill {expected}")
+        chunks = []
+        for _ in range(count):
+            (n_bits,) = take(_BLOCK)
+            n_bytes = (n_bits + 7) // 8
+            if n_bytes > len(data) - at:
+                raise WireError(f"the board ends at byte {len(data)}, inside a block of {n_bits} bits")
+            block = np.frombuffer(data, np.uint8, n_bytes, at)
+            if n_bits % 8 and block[-1] & (0xFF >> n_bits % 8):
+                raise WireError(f"round {round_} has bits set behind the end of a block of {n_bits} bits")
+            chunks.append(Chunk(block, n_bits))
+            at += n_bytes
+        board.posts.append(Post(turn, tuple(chunks)))
+    if at != len(data):
+        raise WireError(f"{len(data) - at} bytes follow the last turn of the board")
+    return board

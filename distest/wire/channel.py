@@ -1,0 +1,233 @@
+"""Channel: the one place where messages are sent, read and booked."""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Literal, TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+from distest.bits import BitReader, Lengths, Messages, Words
+from distest.errors import DistestError, ModelError, PartyError
+from distest.wire.board import Board, Chunk, Post, block_digest, transcript_digest, turn_digest
+from distest.wire.ledger import Ledger
+from distest.wire.transport import Transport
+from distest.wire.turn import Turn, blocks_of, hosted
+
+Model = Literal["referee", "one-way", "blackboard"]
+Hearing = Literal["central", "spread"]
+Tally: TypeAlias = NDArray[np.int64]
+Speak = Callable[[range], Words | Messages]
+Hear = Callable[[range, BitReader], Tally]
+_NOTHING = Chunk(np.zeros(0, np.uint8), 0)
+
+
+@dataclass(frozen=True, slots=True)
+class _Heard:
+    """What the channel remembers of a block until its turn is over."""
+
+    number: int
+    parties: range
+    lengths: Lengths | None
+    n_bits: int
+    n_bits_max: int
+    digest: bytes
+    chunk: Chunk | None
+
+
+class Channel:
+    """Parties 0..m-1 and a referee, spread over the ranks of a transport, under the rules of a model.
+
+    parties: m. model: "referee" (one simultaneous turn that the referee alone reads), "one-way" (everyone speaks
+    at most once, in party order, and reads what was said before) or "blackboard" (anything goes). keep_board: keep
+    every bit for an audit. hearing: "central" moves every referee message to rank 0, which decodes it; "spread"
+    lets each rank play the referee for the servers it hosts and adds up the tallies: same digest, same ledger, no
+    message crosses ranks.
+    """
+
+    def __init__(
+        self,
+        parties: int,
+        transport: Transport,
+        model: Model,
+        keep_board: bool = False,
+        hearing: Hearing = "central",
+    ):
+        self.parties, self.model, self.hearing = parties, model, hearing
+        self.hosted = hosted(parties, transport.rank, transport.size)
+        self.hosts_referee = transport.rank == 0
+        self.ledger = Ledger()
+        self.board = Board(parties) if keep_board else None
+        self._transport = transport
+        self._wire_before = transport.wire_bytes
+        self._turns: list[bytes] = []
+        self._spoken_to = 0  # one-way: every party below this one has had its turn
+
+    def exchange(self, turn: Turn, speak: Speak, hear: Hear) -> Tally | None:
+        """Run one turn: speakers write block by block, whoever may read hears, all is booked.
+
+        speak(block) gives one message a party of a block hosted here; hear(block, reader) gives the block's tally.
+        Returns the sum of all tallies where the turn may be read: everywhere for a board turn, on the referee's
+        rank for a referee turn, None elsewhere. Raises ModelError where the protocol breaks the model.
+        """
+        self._admit(turn)
+        spread = self._spread(turn)
+        tally: Tally | None = None
+        heard: list[_Heard] = []
+        for number, block, chunk in self._chunks(turn, speak, spread):
+            part, entry = self._hear(turn, number, block, chunk, hear)
+            tally = part if tally is None else tally + part
+            heard.append(entry)
+        if spread:
+            heard = self._collect(turn, heard)
+            tally = self._transport.total(np.zeros(0, np.int64) if tally is None else tally)
+        if not (self.hosts_referee or turn.readers == "board"):
+            return None
+        heard.sort(key=lambda entry: entry.number)
+        for entry in heard:
+            self.ledger.book(turn, entry.parties, entry.lengths, entry.n_bits, entry.n_bits_max)
+        self.ledger.wire_bytes = self._transport.wire_bytes - self._wire_before
+        self._turns.append(turn_digest(turn, [entry.digest for entry in heard]))
+        if self.board is not None:
+            self.board.posts.append(Post(turn, tuple(e.chunk for e in heard if e.chunk is not None)))
+        return tally
+
+    def digest(self) -> str:
+        """SHA-256 of the transcript so far, hex; the same for any number of ranks."""
+        return transcript_digest(self._turns)
+
+    def _spread(self, turn: Turn) -> bool:
+        """Whether each rank hears its own servers: asked for, allowed, and every rank has somebody to hear."""
+        if self.hearing == "central" or turn.readers == "board" or self.board is not None:
+            return False
+        size = self._transport.size
+        homes = (hosted(self.parties, rank, size) for rank in range(size))
+        return all(any(blocks_of(turn.speakers, home, self.parties)) for home in homes)
+
+    def _admit(self, turn: Turn) -> None:
+        """The rules of the model, before anybody speaks."""
+        speakers = turn.speakers
+        if turn.round != len(self._turns) and self.hosts_referee:
+            raise ModelError(f"turns are numbered in order: round {len(self._turns)} is due, not {turn.round}")
+        if not speakers or speakers[-1] >= self.parties:
+            raise ModelError(f"round {turn.round}: speakers {speakers} are not among {self.parties} parties")
+        if self.model == "referee" and (turn.readers != "referee" or turn.round > 0):
+            raise ModelError(
+                f"round {turn.round}: the referee model has one simultaneous turn that the referee alone reads; "
+                "declare the model 'one-way' or 'blackboard'"
+            )
+        if self.model == "one-way":
+            if speakers.start < self._spoken_to:
+                raise ModelError(
+                    f"round {turn.round}: server {speakers.start} speaks after server {self._spoken_to - 1} has; "
+                    "in the one-way model everyone speaks at most once, in order"
+                )
+            self._spoken_to = speakers[-1] + 1
+
+    def _chunks(self, turn: Turn, speak: Speak, spread: bool) -> Iterator[tuple[int, range, Chunk]]:
+        """Every block that may be read here, as it arrives: one block of each rank a step."""
+        parties, transport = self.parties, self._transport
+        if spread or transport.size == 1:
+            for number, block in blocks_of(turn.speakers, self.hosted, parties):
+                yield number, block, self._say(turn, block, speak)
+            return
+        everyone = [
+            list(blocks_of(turn.speakers, hosted(parties, rank, transport.size), parties))
+            for rank in range(transport.size)
+        ]
+        mine = everyone[transport.rank]
+        for step in range(max(map(len, everyone))):
+            chunk = self._say(turn, mine[step][1], speak) if step < len(mine) else _NOTHING
+            if turn.readers == "board":
+                arrived: list[Chunk] | None = transport.allgather(chunk)
+            else:
+                arrived = transport.gather(chunk)
+            for rank, blocks in enumerate(everyone if arrived is not None else []):
+                if step < len(blocks) and arrived is not None:
+                    yield *blocks[step], arrived[rank]
+
+    def _say(self, turn: Turn, block: range, speak: Speak) -> Chunk:
+        """The messages of one block, checked against the model."""
+        try:
+            spoken = speak(block)
+            messages = spoken.pack() if isinstance(spoken, Words) else spoken
+        except Exception as error:
+            raise PartyError(f"{self._where(turn, block)}: {_named(error)}") from error
+        if messages.count != len(block):
+            raise ModelError(f"{self._where(turn, block)}: {messages.count} messages from {len(block)} servers")
+        if int(np.min(messages.lengths)) < 1:
+            raise ModelError(
+                f"{self._where(turn, block)}: a server wrote nothing on its turn; silence is information and costs "
+                "a flag of 1 bit"
+            )
+        return Chunk(messages.data, messages.n_bits)
+
+    def _hear(
+        self, turn: Turn, number: int, block: range, chunk: Chunk, hear: Hear
+    ) -> tuple[Tally, _Heard]:
+        """Decode one block and measure what was read."""
+        reader = BitReader(chunk.data, chunk.n_bits)
+        try:
+            tally = hear(block, reader)
+        except DistestError as error:
+            raise type(error)(f"{self._where(turn, block)}: {error}") from error
+        except Exception as error:
+            raise PartyError(f"{self._where(turn, block)}: {_named(error)}") from error
+        if reader.unread():
+            raise ModelError(
+                f"{self._where(turn, block)}: {reader.unread()} of {chunk.n_bits} bits were never read"
+            )
+        count, lengths = reader.booked()
+        if count != len(block):
+            raise ModelError(f"{self._where(turn, block)}: {count} messages were read from {len(block)} servers")
+        kept = chunk if self.board is not None else None
+        n_bits = count * lengths if isinstance(lengths, int) else int(lengths.sum())
+        digest = block_digest(block, chunk)
+        return tally, _Heard(number, block, lengths, n_bits, int(np.max(lengths)), digest, kept)
+
+    def _collect(self, turn: Turn, heard: list[_Heard]) -> list[_Heard]:
+        """Spread hearing: the sizes and digests of all blocks, on the referee's rank."""
+        rows = np.zeros((len(heard), 8), np.int64)
+        for row, entry in zip(rows, heard, strict=True):
+            uniform = entry.lengths if isinstance(entry.lengths, int) else -1
+            row[:4] = entry.number, entry.n_bits, entry.n_bits_max, uniform
+            row[4:] = np.frombuffer(entry.digest, np.int64)
+        arrived = self._transport.gather(Chunk(rows.view(np.uint8).ravel(), rows.nbytes * 8))
+        everything = []
+        parties = dict(blocks_of(turn.speakers, range(self.parties), self.parties))
+        for chunk in arrived or []:
+            for row in np.ascontiguousarray(chunk.payload).view(np.int64).reshape(-1, 8):
+                number, n_bits, longest, uniform = (int(v) for v in row[:4])
+                lengths = uniform if uniform >= 0 else None
+                entry = _Heard(number, parties[number], lengths, n_bits, longest, row[4:].tobytes(), None)
+                everything.append(entry)
+        return everything
+
+    def _where(self, turn: Turn, block: range) -> str:
+        last = block[-1]
+        return f"round {turn.round}, servers {block.start}-{last} on rank {self._transport.rank}"
+
+
+def _named(error: Exception) -> str:
+    return str(error) if isinstance(error, DistestError) else f"{type(error).__name__}: {error}"
+
+
+class Replay(Channel):
+    """A channel whose messages come from a kept board: nobody speaks, everything is decoded and booked again."""
+
+    def __init__(self, board: Board, transport: Transport, model: Model):
+        super().__init__(board.parties, transport, model)
+        self._posts = list(board.posts)
+
+    def _chunks(self, turn: Turn, speak: Speak, spread: bool) -> Iterator[tuple[int, range, Chunk]]:
+        post = self._posts.pop(0) if self._posts else None
+        if post is None or post.turn != turn:
+            there = post.turn if post else "the end"
+            raise ModelError(f"the protocol's next turn is {turn}, the board has {there}")
+        blocks = blocks_of(turn.speakers, range(self.parties), self.parties)
+        for (number, block), chunk in zip(blocks, post.chunks, strict=True):
+            yield number, block, chunk
+
+    def left(self) -> int:
+        """Turns of the board that the protocol has not asked for."""
+        return len(self._posts)

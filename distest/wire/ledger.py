@@ -1,0 +1,128 @@
+"""Ledger: bits by round, direction and party. Booked from what was decoded, and from nothing else."""
+
+from dataclasses import dataclass, field, replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from distest.bits import Lengths
+from distest.wire.turn import DIRECTIONS, Direction, Turn
+
+DETAIL_MAX = 1 << 22  # parties whose single messages of varying length are remembered
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """Messages of neighbouring parties in one turn.
+
+    n_bits: all of them together. n_bits_max: the longest. lengths: bits of each; one integer where all are equal,
+    an int32 array where they vary, None where only totals are kept.
+    """
+
+    round: int
+    direction: Direction
+    parties: range
+    n_bits: int
+    n_bits_max: int
+    lengths: int | NDArray[np.int32] | None
+
+    @property
+    def messages(self) -> int:
+        """One a party."""
+        return len(self.parties)
+
+
+@dataclass
+class Ledger:
+    """What a run cost. Written by the channel alone.
+
+    payload bits: what theory counts. coin_bits: public randomness, if it has to be announced. wire_bytes: what the
+    transport handed to MPI, headers included; each copy of a broadcast counts.
+    """
+
+    entries: list[Entry] = field(default_factory=list)
+    coin_bits: int = 0
+    wire_bytes: int = 0
+    _detail: int = 0
+
+    def book(self, turn: Turn, parties: range, lengths: Lengths | None, n_bits: int, n_bits_max: int) -> None:
+        """Book one message of each of `parties`, in party order; equal neighbours merge into one entry."""
+        if isinstance(lengths, np.ndarray):
+            self._detail += len(lengths)
+            kept = lengths.astype(np.int32) if self._detail <= DETAIL_MAX else None
+        else:
+            kept = lengths
+        entry = Entry(turn.round, turn.direction, parties, n_bits, n_bits_max, kept)
+        last = self.entries[-1] if self.entries else None
+        if (
+            last is not None
+            and isinstance(kept, int)
+            and (last.round, last.direction, last.lengths) == (entry.round, entry.direction, kept)
+            and last.parties.step == parties.step
+            and last.parties[-1] + parties.step == parties.start
+        ):
+            whole = range(last.parties.start, parties.stop, parties.step)
+            self.entries[-1] = replace(last, parties=whole, n_bits=last.n_bits + n_bits)
+        else:
+            self.entries.append(entry)
+
+    def payload(self, direction: Direction) -> int:
+        """Bits sent in one direction."""
+        return sum(entry.n_bits for entry in self.entries if entry.direction == direction)
+
+    @property
+    def payload_bits(self) -> int:
+        """Bits sent in all directions."""
+        return sum(entry.n_bits for entry in self.entries)
+
+    @property
+    def messages(self) -> int:
+        """Messages sent."""
+        return sum(entry.messages for entry in self.entries)
+
+    @property
+    def rounds(self) -> int:
+        """Turns in which somebody spoke."""
+        return len({entry.round for entry in self.entries})
+
+    def by_round(self) -> list[dict[str, int | str]]:
+        """One row a round and direction: messages, n_bits, n_bits_max; plain values, comparable between runs."""
+        rows: dict[tuple[int, str], dict[str, int | str]] = {}
+        for e in self.entries:
+            row = rows.setdefault(
+                (e.round, e.direction),
+                {"round": e.round, "direction": e.direction, "messages": 0, "n_bits": 0, "n_bits_max": 0},
+            )
+            row["messages"] = int(row["messages"]) + e.messages
+            row["n_bits"] = int(row["n_bits"]) + e.n_bits
+            row["n_bits_max"] = max(int(row["n_bits_max"]), e.n_bits_max)
+        return list(rows.values())
+
+    def by_party(self, parties: int, direction: Direction | None = None) -> NDArray[np.int64]:
+        """Bits written by each party, int64 (parties,). Raises ValueError where only totals were kept."""
+        bits = np.zeros(parties, np.int64)
+        for e in self.entries:
+            if direction not in (None, e.direction):
+                continue
+            if e.lengths is None:
+                raise ValueError(
+                    f"round {e.round} has messages of varying length from more than {DETAIL_MAX} parties, so the "
+                    "ledger kept totals by block; see `entries`"
+                )
+            bits[e.parties.start : e.parties.stop : e.parties.step] += e.lengths
+        return bits
+
+    def totals(self) -> dict[str, int]:
+        """The flat numbers of a record."""
+        by = {f"payload_bits_{direction}": self.payload(direction) for direction in DIRECTIONS}
+        down = by["payload_bits_down_broadcast"] + by["payload_bits_down_unicast"]
+        return {
+            "payload_bits": self.payload_bits,
+            **by,
+            "payload_bits_down": down,
+            "payload_bits_max": max((e.n_bits_max for e in self.entries), default=0),
+            "coin_bits": self.coin_bits,
+            "wire_bytes": self.wire_bytes,
+            "messages": self.messages,
+            "rounds": self.rounds,
+        }

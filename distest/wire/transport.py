@@ -1,0 +1,59 @@
+"""Transport: bytes between ranks, in rank order. And Solo, the one process that needs none."""
+
+from abc import ABC, abstractmethod
+
+import numpy as np
+from numpy.typing import NDArray
+
+from distest.wire.board import Chunk
+
+HEADER_BYTES = 8  # a chunk is announced by its exact number of bits, one int64
+
+
+class Transport(ABC):
+    """Moves packed bit strings between the ranks of a run. The referee lives on rank 0.
+
+    `wire_bytes` counts, on rank 0, what was handed over: headers and payload, once a receiver. It is logical
+    traffic; what a collective forwards on its way is the business of the MPI library.
+    """
+
+    name: str
+    rank: int
+    size: int
+    wire_bytes: int = 0
+
+    @abstractmethod
+    def gather(self, chunk: Chunk) -> list[Chunk] | None:
+        """All chunks in rank order on rank 0, None elsewhere."""
+
+    @abstractmethod
+    def allgather(self, chunk: Chunk) -> list[Chunk]:
+        """All chunks in rank order on every rank."""
+
+    @abstractmethod
+    def total(self, tally: NDArray[np.int64]) -> NDArray[np.int64]:
+        """The sum of every rank's array, on every rank."""
+
+    @abstractmethod
+    def barrier(self) -> None:
+        """Wait for all ranks."""
+
+
+class Solo(Transport):
+    """One process: nothing moves, so no wire bytes."""
+
+    name = "solo"
+    rank = 0
+    size = 1
+
+    def gather(self, chunk: Chunk) -> list[Chunk] | None:
+        return [chunk]
+
+    def allgather(self, chunk: Chunk) -> list[Chunk]:
+        return [chunk]
+
+    def total(self, tally: NDArray[np.int64]) -> NDArray[np.int64]:
+        return tally
+
+    def barrier(self) -> None:
+        return

@@ -1,0 +1,62 @@
+"""Turn: who speaks and who may read; and the grid of blocks in which a turn is written and heard."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Literal
+
+from distest.errors import ModelError
+
+Direction = Literal["up", "down_broadcast", "down_unicast", "board", "peer"]
+Readers = Literal["referee", "board"]
+DIRECTIONS: tuple[Direction, ...] = ("up", "down_broadcast", "down_unicast", "board", "peer")
+BLOCK_MAX = 1 << 20
+
+
+@dataclass(frozen=True, slots=True)
+class Turn:
+    """Everyone in `speakers` writes one message at once, without seeing the others' messages of this turn.
+
+    round: 0, 1, 2, ... speakers: a range of parties with positive step. readers: "referee" (the referee alone)
+    or "board" (everyone).
+    """
+
+    round: int
+    speakers: range
+    readers: Readers
+
+    def __post_init__(self) -> None:
+        if self.speakers.step < 1 or (self.speakers and self.speakers.start < 0):
+            raise ModelError(f"speakers are a range of parties with positive step, got {self.speakers}")
+
+    @property
+    def direction(self) -> Direction:
+        """What the ledger calls it: up to the referee, or on the board."""
+        return "up" if self.readers == "referee" else "board"
+
+
+def block_size(parties: int) -> int:
+    """Parties in a block: a power of two that depends on nothing but the number of parties.
+
+    2^20 for the large; for fewer parties small enough that a handful of ranks all have work.
+    """
+    blocks = 4 if parties < 1 << 14 else 16
+    return min(BLOCK_MAX, 1 << (max(1, parties // blocks).bit_length() - 1))
+
+
+def hosted(parties: int, rank: int, size: int) -> range:
+    """The parties that live on a rank: whole blocks, as evenly as they go; empty where ranks outnumber blocks."""
+    step = block_size(parties)
+    blocks = -(-parties // step)
+    return range(min(parties, blocks * rank // size * step), min(parties, blocks * (rank + 1) // size * step))
+
+
+def blocks_of(speakers: range, inside: range, parties: int) -> Iterator[tuple[int, range]]:
+    """Block number and speakers of every block of `inside` in which somebody speaks, in party order."""
+    step = block_size(parties)
+    first, last = max(inside.start, speakers.start), min(inside.stop, speakers.stop)
+    for number in range(first // step, -(-last // step) if last > first else 0):
+        low, high = max(first, number * step), min(last, (number + 1) * step)
+        skipped = -(-(low - speakers.start) // speakers.step)
+        block = range(speakers.start + skipped * speakers.step, high, speakers.step)
+        if block:
+            yield number, block

@@ -1,0 +1,1 @@
+"""One file, one protocol, one public class; no imports between them. CONTRIBUTING.md shows how to add one."""
