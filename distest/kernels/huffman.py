@@ -1,7 +1,9 @@
-"""Huffman codes from integer weights, the same on every machine: depths, canonical words, tables for the decoder.
+"""Huffman codes from integer weights, the same on every machine: depths, canonical words, tables for the
+decoder.
 
-Source: Huffman, "A method for the construction of minimum-redundancy codes" (1952); van Leeuwen, "On the construction
-of Huffman trees" (1976), two queues; Schwartz and Kallick, "Generating a canonical prefix encoding" (1964).
+Source: Huffman, "A method for the construction of minimum-redundancy codes" (1952); van Leeuwen, "On the
+construction of Huffman trees" (1976), two queues; Schwartz and Kallick, "Generating a canonical prefix
+encoding" (1964).
 """
 
 import numpy as np
@@ -16,11 +18,12 @@ PYTHON = 16  # a weight in the Python loop costs about as much as this many in a
 
 
 def lengths(weights: Ints) -> Bytes:
-    """Bits of the word of each symbol, uint8 (n,), for weights int64 (n,) that are not negative and sum below 2^62.
+    """Bits of the word of each symbol, uint8 (n,), for weights int64 (n,) that are not negative and sum below
+    2^62.
 
-    Least total weight of all prefix codes; among equals the longest word is shortest, and of two symbols of equal
-    weight the lower one has no longer word. A lone symbol has 1 bit. Where a word would need more than 64 bits the
-    weights are halved, rounding up, until none does.
+    Least total weight of all prefix codes; among equals the longest word is shortest, and of two symbols of
+    equal weight the lower one has no longer word. A lone symbol has 1 bit. Where a word would need more than
+    64 bits the weights are halved, rounding up, until none does.
     """
     n = weights.size
     if n == 1:
@@ -65,7 +68,7 @@ def _depths(rising: Ints) -> Ints:
 def canonical(bits: Bytes) -> tuple[Codes, NDArray[np.int64]]:
     """Words uint64 (n,) for given lengths uint8 (n,), and the symbols in the order of their words.
 
-    Words ascend with (length, symbol). Raises ValueError where no prefix code has these lengths.
+    Words ascend with (length, symbol). The lengths are those of some prefix code (the caller has looked).
     """
     order = np.argsort(bits, kind="stable")
     codes = np.empty(bits.size, np.uint64)
@@ -73,8 +76,6 @@ def canonical(bits: Bytes) -> tuple[Codes, NDArray[np.int64]]:
     first, at = 0, 0
     for length in range(1, LONGEST + 1):
         count = int(counts[length])
-        if first + count > 1 << length:
-            raise ValueError(f"no prefix code has {count} words of {length} bits besides the shorter ones")
         codes[order[at : at + count]] = np.arange(count, dtype=np.uint64) + np.uint64(first if count else 0)
         first, at = (first + count) << 1, at + count
     return codes, order
@@ -83,30 +84,26 @@ def canonical(bits: Bytes) -> tuple[Codes, NDArray[np.int64]]:
 def table(bits: Bytes, codes: Codes, order: Ints) -> Ints:
     """What a HUFFMAN column needs, one int64 array.
 
-    Longest length; for each length 0..64 the greatest 64 bits that start with a word of at most this length (in place
-    of the length 0: the shortest length); for each length the index of its first word less that word; 2^LOOKUP
-    entries symbol * 256 + length, 0 where the word is longer; the symbols in the order of their words.
+    Longest length; for each length 0..64 the greatest 64 bits that start with a word of at most this length
+    (in place of the length 0: the shortest length); for each length the index of its first word less that
+    word; 2^LOOKUP entries symbol * 256 + length, 0 where the word is longer; the symbols in the order of
+    their words.
     """
     out = np.zeros(SYMBOLS_AT + bits.size, np.int64)
-    sorted_bits = bits[order].astype(np.int64)
-    out[0], out[1] = sorted_bits[-1], sorted_bits[0]
-    word = 0
-    for length in range(int(sorted_bits[0]), int(sorted_bits[-1]) + 1):
-        low, high = np.searchsorted(sorted_bits, [length, length + 1])
+    last, starts = out[1:STARTS_AT].view(np.uint64), out[STARTS_AT:LOOKUP_AT].view(np.uint64)
+    shortest, longest = int(bits[order[0]]), int(bits[order[-1]])
+    ends = np.searchsorted(bits[order], np.arange(LONGEST + 2))
+    greatest = 0
+    for length in range(shortest, longest + 1):
+        low, high = int(ends[length]), int(ends[length + 1])
         if high > low:
-            last = int(codes[order[high - 1]])
-            word = ((last + 1) << (64 - length)) - 1
-            out[STARTS_AT + length] = int(low) - int(codes[order[low]]) if length < 64 else 0
-            if length == 64:
-                out[STARTS_AT + 64 : STARTS_AT + 65].view(np.uint64)[0] = (int(low) - int(codes[order[low]])) % (1 << 64)
-        out[1 + length : 2 + length].view(np.uint64)[0] = word
-        if length == int(sorted_bits[0]):
-            out[1 + length : 2 + length].view(np.uint64)[0] = word
-    out[1] = sorted_bits[0]
-    short = order[: int(np.searchsorted(sorted_bits, LOOKUP + 1))]
-    spread = np.int64(1) << (LOOKUP - bits[short].astype(np.int64))
-    entries = (short.astype(np.int64) << 8) | bits[short]
-    filled = np.repeat(entries, spread)
+            greatest = ((int(codes[order[high - 1]]) + 1) << (64 - length)) - 1
+            starts[length] = (low - int(codes[order[low]])) % (1 << 64)
+        last[length] = greatest
+    out[0], out[1] = longest, shortest
+    short = order[: int(ends[LOOKUP + 1])]
+    wide = bits[short].astype(np.int64)
+    filled = np.repeat(short << 8 | wide, 1 << (LOOKUP - wide))
     out[LOOKUP_AT : LOOKUP_AT + filled.size] = filled
     out[SYMBOLS_AT:] = order
     return out

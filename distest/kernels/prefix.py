@@ -1,10 +1,12 @@
 """Prefix codes: rows of symbols symbol by symbol, and streams of small symbols by tables.
 
-A code of single symbols is described to the loops by a `Column`: a kind, three integers, perhaps tables. `decode_rows`
-reads any mixture of columns in one pass. `encode_table` and `decode_table` are the fast road for long streams of
-symbols below 256 of one code: several symbols a store, several symbols a look-up, long words by the slow road.
+A code of single symbols is described to the loops by a `Column`: a kind, three integers, perhaps tables.
+`decode_rows` reads any mixture of columns in one pass. `encode_table` and `decode_table` are the fast road
+for long streams of symbols below 256 of one code: several symbols a store, several symbols a look-up, long
+words by the slow road.
 
-Source of the tables: Choueka, Klein, Perl, "Efficient variants of Huffman codes in high level languages" (1985).
+Source of the tables: Choueka, Klein, Perl, "Efficient variants of Huffman codes in high level languages"
+(1985).
 """
 
 from dataclasses import dataclass, field
@@ -23,8 +25,7 @@ FIXED, TRUNCATED, GAMMA, DELTA, OMEGA, GOLOMB, HUFFMAN = range(7)
 ENDED, INVALID, TAKEN = -1, -2, -3
 WINDOW = 14  # bits of a look-up in decode_table: four of them fit in the 57 bits of one load
 LOOKUP = 12  # bits of the look-up of a Huffman code
-# Offsets in the table of a Huffman code: longest and (at 1) shortest length share the first two places with `last`,
-# because no word has length 0 and the entry of length 0 is never read.
+# Offsets in the table of a Huffman code. The shortest length stands where the last word of length 0 would.
 STARTS_AT = 66
 LOOKUP_AT = STARTS_AT + 65
 SYMBOLS_AT = LOOKUP_AT + (1 << LOOKUP)
@@ -38,7 +39,8 @@ NO_TABLE.flags.writeable = False
 class Column:
     """How the loops read one symbol: kind, its three integers, shortest word in bits, tables int64.
 
-    FIXED: width, domain. TRUNCATED: short width, cutoff. GOLOMB: short width, cutoff, parameter. HUFFMAN: tables.
+    FIXED: width, domain. TRUNCATED: short width, cutoff. GOLOMB: short width, cutoff, parameter. HUFFMAN:
+    tables.
     """
 
     kind: int
@@ -51,7 +53,10 @@ class Column:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Stream:
-    """Tables of one code for symbols below 256, made by `stream`: words, widths (0: no such symbol), and derived."""
+    """Tables of one code for symbols below 256, made by `stream`; a width of 0 is no such symbol.
+
+    pairs: both words of any two symbols. taken, found: the words that 2^WINDOW bits start with.
+    """
 
     column: Column
     codes: Codes
@@ -68,7 +73,7 @@ def phase_in(n: int) -> tuple[int, int]:
 
 
 def stream(column: Column, codes: Codes, widths: Bytes) -> Stream:
-    """Build the tables of a code from the words of symbols 0..255: uint64 (256,) and uint8 (256,), 0 to 64 bits."""
+    """Tables of a code from the words of symbols 0..255: uint64 (256,), and uint8 (256,) bits, 64 at most."""
     pairs = np.empty(1 << 16, np.uint64)
     taken = np.empty(1 << WINDOW, np.uint16)
     found = np.empty(1 << WINDOW, np.uint64)
@@ -94,7 +99,8 @@ def encode_table(symbols: Bytes, code: Stream) -> tuple[Bytes, int]:
 
 
 def decode_table(data: Bytes, at: int, limit: int, count: int, code: Stream) -> tuple[Bytes, int, int]:
-    """Up to `count` symbols from bit `at` on, bits from `limit` on unseen: symbols uint8, the bit behind them, status.
+    """Up to `count` symbols from bit `at` on, bits from `limit` on unseen: symbols uint8, the bit behind
+    them, status.
 
     Status 0: all of them. ENDED, INVALID: the next one does not decode. TAKEN: the next one is 256 or more.
     """
@@ -111,8 +117,9 @@ def decode_rows(
 ) -> tuple[Ints, Ints, int]:
     """m rows of f symbols from bit `at` on, bits from `limit` on unseen.
 
-    columns: one for all fields, or f. Returns values int64 (m, f), the bit behind each row int64 (m,), and the status:
-    0, or ENDED or INVALID, and then the arrays hold only the rows before the one that does not decode.
+    columns: one for all fields, or f. Returns values int64 (m, f), the bit behind each row int64 (m,), and
+    the status: 0, or ENDED or INVALID, and then the arrays hold only the rows before the one that does not
+    decode.
     """
     shortest = m * sum(column.shortest for column in columns) * (f if len(columns) == 1 else 1)
     if shortest > limit - at:  # before memory is asked for
@@ -126,7 +133,9 @@ def decode_rows(
     if any(column.table.size for column in columns):
         sizes = [0, *(column.table.size for column in columns[:-1])]
         plan[:, 1] += np.cumsum(sizes) * (plan[:, 0] == HUFFMAN)
-        tables = columns[0].table if len(columns) == 1 else np.concatenate([column.table for column in columns])
+        tables = (
+            columns[0].table if len(columns) == 1 else np.concatenate([column.table for column in columns])
+        )
     done, status = jitted("prefix").decode_rows(data, at, limit, plan, tables, values, ends)
     return values[:done], ends[:done], int(status)
 
@@ -154,7 +163,7 @@ class _Peek:
     __slots__ = ("_view", "limit")
 
     def __init__(self, data: Bytes, limit: int):
-        self._view, self.limit = memoryview(np.ascontiguousarray(data)), limit
+        self._view, self.limit = np.ascontiguousarray(data).data, limit
 
     def bits(self, at: int, width: int) -> int:
         last = (at + width + 7) >> 3

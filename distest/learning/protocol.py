@@ -83,6 +83,10 @@ class Protocol(ABC, Generic[State]):
         """The expected payload bits of a run for this p by formula, None where there is none."""
         return None
 
+    def bits_per_server(self) -> int | None:
+        """The most bits a server can write during a run, None where there is no such cap."""
+        return None
+
     def padded_n(self) -> int:
         """The domain size the messages really work on: n, or what n is padded to."""
         return self.task.n

@@ -9,8 +9,7 @@ from typing import Any, TypeVar, cast
 
 import numpy as np
 from llvmlite import ir
-from numba import njit, types
-from numba.extending import intrinsic
+from numba import extending, njit, types
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -25,13 +24,18 @@ def inline(function: F) -> F:
     return cast(F, njit(inline="always", error_model="numpy", boundscheck=False)(function))
 
 
+def intrinsic(function: Callable[..., Any]) -> Callable[..., Any]:
+    """A machine word for kernels; callers leave out the typing context, so the type of the arguments is open."""
+    return cast(Callable[..., Any], extending.intrinsic(function))
+
+
 def _pointer(context: Any, builder: Any, kind: Any, array: Any, offset: Any) -> Any:
     """Address of byte `offset` of a uint8 array, as a pointer to 64 bits."""
     data = context.make_array(kind)(context, builder, array).data
     return builder.bitcast(builder.gep(data, [offset]), ir.IntType(64).as_pointer())
 
 
-@intrinsic  # type: ignore[untyped-decorator]
+@intrinsic
 def load_be(typing_context: Any, array: Any, offset: Any) -> Any:
     """The 8 bytes at a byte offset of a uint8 array, read most significant first; the caller owns the bounds."""
 
@@ -43,7 +47,7 @@ def load_be(typing_context: Any, array: Any, offset: Any) -> Any:
     return types.uint64(array, types.int64), generate
 
 
-@intrinsic  # type: ignore[untyped-decorator]
+@intrinsic
 def store_be(typing_context: Any, array: Any, offset: Any, word: Any) -> Any:
     """Write 8 bytes at a byte offset of a uint8 array, most significant first; the caller owns the bounds."""
 
@@ -57,7 +61,7 @@ def store_be(typing_context: Any, array: Any, offset: Any, word: Any) -> Any:
     return types.void(array, types.int64, types.uint64), generate
 
 
-@intrinsic  # type: ignore[untyped-decorator]
+@intrinsic
 def leading_zeros(typing_context: Any, word: Any) -> Any:
     """Number of leading zero bits of a uint64; 64 for zero."""
 
@@ -67,7 +71,7 @@ def leading_zeros(typing_context: Any, word: Any) -> Any:
     return types.uint64(types.uint64), generate
 
 
-@intrinsic  # type: ignore[untyped-decorator]
+@intrinsic
 def parity(typing_context: Any, word: Any) -> Any:
     """Parity of the set bits of a uint64: 0 or 1."""
 
@@ -77,4 +81,8 @@ def parity(typing_context: Any, word: Any) -> Any:
     return types.uint64(types.uint64), generate
 
 
-u8, u64, i32, i64 = np.uint8, np.uint64, np.int32, np.int64
+u8: Any = np.uint8  # Any: inside a kernel these are machine words, whatever numpy's stubs say
+u32: Any = np.uint32
+u64: Any = np.uint64
+i32: Any = np.int32
+i64: Any = np.int64

@@ -66,10 +66,10 @@ def append(source: Array, n_bits: int, out: Array, at: int) -> int:
 
 
 @inline
-def read(data: Array, at: int, width: int) -> int:
+def read(data: Array, at: int, width: int) -> Any:
     """The `width` bits (0 to 64) at bit `at`; data has 9 bytes to spare behind the last bit."""
     if width == 0:
-        return u64(0)  # type: ignore[return-value]
+        return u64(0)
     byte = at >> 3
     shift = u64(at & 7)
     word = load_be(data, byte) << shift
@@ -88,7 +88,7 @@ def unpack(data: Array, at: int, width: int, out: Array) -> int:
 
 
 @kernel
-def pack_symbols(symbols: Array, width: int, out: Array) -> bool:
+def pack_symbols(symbols: Array, width: int, out: Array) -> Any:
     """Pack uint8 symbols of one width 1..7 from bit 0 on, eight at a time; False if one does not fit.
 
     symbols.size is a multiple of 8 and out has 8 bytes to spare. Eight bytes become 8 * width bits by three
@@ -105,7 +105,7 @@ def pack_symbols(symbols: Array, width: int, out: Array) -> bool:
         x = ((x & u64(0xFFFF0000FFFF0000)) >> s2) | (x & u64(0x0000FFFF0000FFFF))
         x = ((x >> u64(32)) << s3) | (x & u64(0xFFFFFFFF))
         store_be(out, width * i, x << up)
-    return too_wide == u64(0)  # type: ignore[no-any-return]
+    return too_wide == u64(0)
 
 
 @kernel

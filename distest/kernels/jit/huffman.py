@@ -11,8 +11,9 @@ Array = Any
 def depths(weights: Array, parent: Array) -> None:
     """Depths of the leaves of a Huffman tree over weights that ascend, in the first n entries of parent.
 
-    Two queues: leaves in the order given, inner nodes in the order made; a leaf goes first where weights are equal,
-    which keeps the tree shallow. parent (2 n - 1,) and weights (2 n - 1,) int64, the last n - 1 weights are scratch.
+    Two queues: leaves in the order given, inner nodes in the order made; a leaf goes first where weights are
+    equal, which keeps the tree shallow. parent (2 n - 1,) and weights (2 n - 1,) int64, the last n - 1
+    weights are scratch.
     """
     n = (weights.size + 1) // 2
     leaf, inner = 0, n

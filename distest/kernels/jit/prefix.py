@@ -1,15 +1,32 @@
 """numba loops of `distest.kernels.prefix`: prefix codes, symbol by symbol in rows and by tables in streams.
 
-A position is a bit count from the start of `data`, `limit` the first bit that may not be read. Every loop checks it
-before it reads further, so with SPARE bytes behind the data no load leaves the array, whatever the bits say.
+A position is a bit count from the start of `data`, `limit` the first bit that may not be read. Every loop
+checks it before it reads further, so with SPARE bytes behind the data no load leaves the array, whatever the
+bits say.
 """
 
 from typing import Any
 
 from distest.kernels.jit._jit import i64, kernel, leading_zeros, load_be, store_be, u8, u64
 from distest.kernels.jit.bitpack import read
-from distest.kernels.prefix import DELTA, ENDED, FIXED, GAMMA, GOLOMB, HIGH, HUFFMAN, INVALID, LOOKUP, LOOKUP_AT
-from distest.kernels.prefix import MOST_ONES, OMEGA, STARTS_AT, SYMBOLS_AT, TAKEN, TRUNCATED, WINDOW
+from distest.kernels.prefix import (
+    DELTA,
+    ENDED,
+    GAMMA,
+    GOLOMB,
+    HIGH,
+    HUFFMAN,
+    INVALID,
+    LOOKUP,
+    LOOKUP_AT,
+    MOST_ONES,
+    OMEGA,
+    STARTS_AT,
+    SYMBOLS_AT,
+    TAKEN,
+    TRUNCATED,
+    WINDOW,
+)
 
 Array = Any
 Step = tuple[int, int]
@@ -119,7 +136,7 @@ def golomb(data: Array, at: int, limit: int, short: int, cutoff: int, m: int) ->
 
 @kernel
 def huffman(data: Array, at: int, limit: int, tables: Array, offset: int) -> Step:
-    """A canonical word: by the first LOOKUP bits where it is short, else by comparing with the last word of each length."""
+    """A canonical word: looked up where it is short, else compared with the last word of each length."""
     v = load_be(data, at >> 3) << u64(at & 7)
     entry = tables[offset + LOOKUP_AT + i64(v >> u64(64 - LOOKUP))]
     if entry:
@@ -142,7 +159,7 @@ def huffman(data: Array, at: int, limit: int, tables: Array, offset: int) -> Ste
 
 @kernel
 def one(data: Array, at: int, limit: int, kind: int, a: int, b: int, c: int, tables: Array) -> Step:
-    """One symbol of a code of the given kind and the bit behind it; ENDED or INVALID in place of the symbol."""
+    """One symbol and the bit behind it; in place of the symbol ENDED or INVALID."""
     if kind == GAMMA:
         return gamma(data, at, limit)
     if kind == GOLOMB:
@@ -162,8 +179,11 @@ def one(data: Array, at: int, limit: int, kind: int, a: int, b: int, c: int, tab
 
 
 @kernel
-def decode_rows(data: Array, at: int, limit: int, plan: Array, tables: Array, out: Array, ends: Array) -> Step:
-    """Fill out (m, f) row by row and ends (m,) with the bit behind each row; return (rows decoded, 0 or the error).
+def decode_rows(
+    data: Array, at: int, limit: int, plan: Array, tables: Array, out: Array, ends: Array
+) -> Step:
+    """Fill out (m, f) row by row and ends (m,) with the bit behind each row; return (rows decoded, 0 or the
+    error).
 
     plan (1 or f, 4) int64 holds kind and three parameters of the code of each column.
     """
@@ -183,7 +203,7 @@ def decode_rows(data: Array, at: int, limit: int, plan: Array, tables: Array, ou
 
 @kernel
 def build_pairs(codes: Array, widths: Array, pairs: Array) -> None:
-    """pairs[256 * x + y] = the code words of x and y as one, times 64, plus their length; 63 where that is above 56."""
+    """pairs[256 * x + y] = the words of x and y as one, times 64, plus their bits; 63 where above 56."""
     for x in range(256):
         for y in range(256):
             length = i64(widths[x]) + i64(widths[y])
@@ -194,7 +214,7 @@ def build_pairs(codes: Array, widths: Array, pairs: Array) -> None:
 
 
 @kernel
-def encode_stream(symbols: Array, pairs: Array, codes: Array, widths: Array, out: Array) -> int:
+def encode_stream(symbols: Array, pairs: Array, codes: Array, widths: Array, out: Array) -> Any:
     """Write the words of uint8 symbols from bit 0 on, eight symbols a store; return the number of bits.
 
     `out` has 8 bytes to spare behind the last bit. Up to seven bits wait in `acc` between stores.
@@ -251,8 +271,9 @@ def _put(code: int, width: int, acc: int, held: int, byte: int, out: Array) -> t
 def build_windows(codes: Array, widths: Array, first: Array, taken: Array, found: Array) -> None:
     """For each window of WINDOW bits the whole words that it starts with, eight at most.
 
-    first (2^WINDOW,) uint16 is scratch: width and symbol of the first word. taken[w] = bits of all the words, plus
-    64 times their number; found[w] the symbols, first in the top byte. Zero where even the first word is longer.
+    first (2^WINDOW,) uint16 is scratch: width and symbol of the first word. taken[w] = bits of all the words,
+    plus 64 times their number; found[w] the symbols, first in the top byte. Zero where even the first word is
+    longer.
     """
     for w in range(first.size):
         first[w] = 0
@@ -283,8 +304,8 @@ def decode_stream(
 ) -> tuple[int, int, int]:
     """Decode uint8 symbols of one code into out; return (symbols, bit behind them, 0 or the error or TAKEN).
 
-    Four windows a load. A window that starts with a long word takes nothing, and so do those behind it: one test
-    after the four finds it, and `one` reads it. TAKEN: a symbol above 255 stands at that bit.
+    Four windows a load. A window that starts with a long word takes nothing, and so do those behind it: one
+    test after the four finds it, and `one` reads it. TAKEN: a symbol above 255 stands at that bit.
     """
     kind, a, b, c = code[0], code[1], code[2], code[3]
     shift = u64(64 - WINDOW)

@@ -7,7 +7,7 @@ import numpy as np
 
 from distest.coins import DataCoins
 from distest.errors import UsageError
-from distest.learning.distributions.base import Distribution
+from distest.learning.distributions.base import Distribution, open_unit
 from distest.learning.norms import Pmf, checked_pmf
 
 
@@ -28,7 +28,7 @@ class Monotone(Distribution):
             raise UsageError(f"monotone mixes at least one prefix, got prefixes={self.prefixes}")
 
     def pmf(self, n: int, coins: DataCoins) -> Pmf:
-        u = (coins.fold("prefixes").common(self.prefixes) >> np.uint64(11)).astype(np.float64) * 2.0**-53
+        u = open_unit(coins.fold("prefixes").common(self.prefixes))
         length = np.clip(np.floor(n**u), 1, n).astype(np.int64)
         step = np.bincount(length - 1, weights=1 / (self.prefixes * length), minlength=n)
         return checked_pmf(np.cumsum(step[::-1])[::-1], "monotone")

@@ -7,7 +7,7 @@ import numpy as np
 
 from distest.coins import DataCoins
 from distest.errors import UsageError
-from distest.learning.distributions.base import Distribution
+from distest.learning.distributions.base import Distribution, open_unit
 from distest.learning.norms import Pmf, checked_pmf
 
 
@@ -33,7 +33,6 @@ class Pieces(Distribution):
             raise UsageError(f"a histogram on n={n} symbols has at most {n} pieces, got k={self.k}")
         order = np.argsort(coins.fold("breaks").common(n - 1), kind="stable") + 1
         edges = np.concatenate(([0], np.sort(order[: self.k - 1]), [n]))
-        words = coins.fold("masses").common(self.k)
-        mass = -np.log((words >> np.uint64(11)).astype(np.float64) * 2.0**-53 + 2.0**-54)
+        mass = -np.log(open_unit(coins.fold("masses").common(self.k)))
         width = np.diff(edges)
         return checked_pmf(np.repeat(mass / mass.sum() / width, width), "pieces")

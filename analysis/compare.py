@@ -1,0 +1,83 @@
+"""Protocols side by side: bits against error against bound, from records alone."""
+
+import math
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+from analysis.bounds.applicable import best_lower_bits
+from analysis.bounds.total_bits_l2 import bits_under_prior
+
+Row = dict[str, Any]
+
+
+def label(record: Row) -> str:
+    """A protocol with the options that are not plain defaults: "grouping b=3"."""
+    options = {k: v for k, v in record["spec"]["protocol"].items() if k != "name"}
+    bits = options.pop("bits", None)
+    said = [f"b={bits}"] if bits is not None else []
+    said += [f"{key}={str(value).lower() if isinstance(value, bool) else value}" for key, value in options.items()]
+    return " ".join([str(record["protocol"]), *said])
+
+
+def groups(records: Iterable[Row]) -> list[list[Row]]:
+    """Records of one spec together, in order of first appearance; repeats of one seed are counted once."""
+    found: dict[str, dict[tuple[Any, Any], Row]] = {}
+    for record in records:
+        found.setdefault(record["spec_hash"], {})[record["seed"], record["repeat"]] = record
+    return [list(group.values()) for group in found.values()]
+
+
+def mean(values: Sequence[float]) -> float:
+    """The average."""
+    return math.fsum(values) / len(values)
+
+
+def standard_error(values: Sequence[float]) -> float | None:
+    """Standard error of the average, None for a single value."""
+    if len(values) < 2:
+        return None
+    centre = mean(values)
+    return math.sqrt(math.fsum((v - centre) ** 2 for v in values) / (len(values) - 1) / len(values))
+
+
+def summary(records: Iterable[Row]) -> list[Row]:
+    """One row a spec: means over repeats, and the bits that are provably needed.
+
+    lower_bound_bits is for the worst p at this l2 error: no ratio is formed, since p was not the worst. Under the
+    prior of the bound itself (cos2_haar) it is for that prior, and measured/provable is bits over it.
+    """
+    rows = []
+    for group in groups(records):
+        first = group[0]
+        bits = mean([r["payload_bits"] for r in group])
+        l2_squared = mean([r["l2_squared"] for r in group])
+        prior = first["spec"].get("distribution", {})
+        under_prior = prior.get("name") == "cos2_haar"
+        row: Row = {
+            "protocol": label(first),
+            "runs": len(group),
+            "bits/server": bits / first["m"],
+            "payload bits": round(bits),
+            "l1": mean([r["l1"] for r in group]),
+            "l2^2": l2_squared,
+            "l2^2 s.e.": standard_error([r["l2_squared"] for r in group]),
+            "predicted": predicted(group),
+            "lower bound, bits": None,
+        }
+        if under_prior:
+            needed = bits_under_prior(l2_squared, prior["n_sub"], prior["a"], prior["D"])
+            row["lower bound, bits"] = round(needed)
+            row["measured/provable"] = bits / needed if needed > 0 else None
+            row["prior"] = f"n'={prior['n_sub']} a={prior['a']} D={prior['D']:g}"
+        elif first["s"] == 1:
+            row["lower bound, bits"] = round(best_lower_bits(first["n"], first["m"], "l2_squared", l2_squared).value)
+        row["seconds"] = mean([r["seconds"] for r in group])
+        row["padded n"] = first["padded_n"]
+        rows.append(row)
+    return rows
+
+
+def predicted(group: Sequence[Row]) -> float | None:
+    """The mean of the protocol's own predictions of its l2 error, None where it makes none."""
+    values = [r["risk_l2_squared"] for r in group if r["risk_l2_squared"] is not None]
+    return mean(values) if values else None

@@ -1,0 +1,1 @@
+"""Distributed estimation when every bit counts."""

@@ -1,0 +1,79 @@
+"""Audit: replay kept boards from bits, public coins and spec alone, and compare with what the records say.
+
+This module never sees a sample, a declared length or a private coin; the seed may be missing from the records.
+"""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from distest import catalog, experiment, records
+from distest.coins import PublicCoins, from_seed
+from distest.errors import DistestError
+from distest.learning.run import replay
+from distest.learning.task import Task
+from distest.spec import LearnSpec
+from distest.wire.board import Board
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """What the audit of one record found. wrong: a sentence, None where all agrees. errors_checked: whether the truth
+    could be rebuilt, so that l1 and l2 were recomputed too."""
+
+    which: str
+    wrong: str | None
+    errors_checked: bool
+
+
+def audit(folder: Path, record: records.Record, number: int) -> Verdict:
+    """Check one record that kept its board."""
+    which = f"record {number} ({record.get('protocol')}, seed {record.get('seed')}, repeat {record.get('repeat')})"
+    try:
+        wrong, checked = _compare(folder, record)
+    except (DistestError, KeyError, TypeError, ValueError) as error:
+        said = f"lacks {error}" if isinstance(error, KeyError) else str(error)
+        return Verdict(which, said, False)
+    return Verdict(which, wrong, checked)
+
+
+def _compare(folder: Path, record: records.Record) -> tuple[str | None, bool]:
+    spec = record["spec"]
+    if records.spec_hash(spec) != record["spec_hash"]:
+        return "the spec does not have the hash beside it", False
+    task = Task(spec["n"], spec["m"], spec["s"], spec["loss"])
+    protocol = catalog.build("protocol", spec["protocol"], task=task)
+    public = PublicCoins(record["public_key"], spec["generator"], tuple(record["coin_path"]))
+    board = Board.load(folder / "boards" / Path(str(record["board"])).name)
+    outcome = replay(protocol, board, public)
+    estimate = experiment.final(outcome.estimate, spec["estimator"])
+    found: dict[str, Any] = {
+        "digest": outcome.digest,
+        "estimate_sha256": experiment.estimate_digest(estimate),
+        **{key: value for key, value in outcome.ledger.totals().items() if key != "wire_bytes"},
+    }
+    truth = _truth(record, spec)
+    if truth is not None:
+        found |= experiment.errors(estimate, truth)
+    for key, value in found.items():
+        if record[key] != value:
+            return f"the bits say {key} = {value}, the record says {record[key]}", truth is not None
+    return None, truth is not None
+
+
+def _truth(record: records.Record, spec: dict[str, Any]) -> Any:
+    """The pmf the errors were measured against, where spec (and seed, if it is random) still tell; else None."""
+    if record.get("seed") is None:
+        return None
+    wanted = {key: spec[key] for key in LearnSpec.__struct_fields__ if key in spec}
+    whole = msgspec.convert({**wanted, "protocols": [spec["protocol"]], "seed": record["seed"]}, LearnSpec)
+    try:
+        trial = experiment.plan(whole)[0]
+        if spec.get("data_sha256") != trial.spec.get("data_sha256"):
+            return None  # the file has changed since
+        _, data = from_seed(whole.seed, whole.generator)
+        return experiment.sampler(trial, whole, data)(record["repeat"]).truth
+    except DistestError:
+        return None

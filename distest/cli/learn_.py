@@ -1,0 +1,204 @@
+"""distest learn: run protocols, keep records, show a table."""
+
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import click
+
+from distest import spec as specs
+from distest.cli import tables
+
+_HINT = "for example --protocol grouping:bits=3,shift=false"
+
+
+@click.command("learn")
+@click.argument("spec", type=click.Path(path_type=Path), required=False)
+@click.option("--protocol", "protocols", multiple=True, help=f"A protocol by name, {_HINT}; may be repeated.")
+@click.option("--bits", type=int, help="Bits per server, for every protocol that takes a budget.")
+@click.option("--n", type=int, help="Domain size.")
+@click.option("--m", type=int, help="Number of servers.")
+@click.option("--s", type=int, help="Samples per server.  [default: 1]")
+@click.option("--distribution", help="A law by name, for example zipf:exponent=1.2.")
+@click.option("--data", help="Real data: a name of the bundle (departures:slot=5) or a file.")
+@click.option("--column", help="The column of the file.")
+@click.option("--sampling", help="iid, or dealt: without replacement, measured on a held-out half.")
+@click.option("--estimator", help="raw, or simplex: projected.")
+@click.option("--loss", help="What protocols tune themselves for: l2 or l1.")
+@click.option("--generator", help="splitmix, or philox (strict).")
+@click.option("--seed", type=int, help="Seed of all coins and samples.  [default: 0]")
+@click.option("--repeats", type=int, help="Independent runs of each protocol.  [default: 1]")
+@click.option("--hearing", help="central: rank 0 decodes all; spread: each rank decodes its own servers.")
+@click.option("--set", "settings", multiple=True, metavar="KEY=VALUE", help="Change any key of the spec.")
+@click.option("--ranks", type=int, help="Start this many MPI ranks.")
+@click.option("--limit", type=float, help="With --ranks: end the job after so many seconds.")
+@click.option("--out", type=click.Path(path_type=Path), help="Folder for records, boards and figures.")
+@click.option("--boards/--no-boards", default=True, help="With --out: keep transcripts for an audit.")
+@click.option("--json", "as_json", is_flag=True, help="Print one record a line instead of a table.")
+def command(
+    spec: Path | None,
+    protocols: tuple[str, ...],
+    bits: int | None,
+    settings: tuple[str, ...],
+    ranks: int | None,
+    limit: float | None,
+    out: Path | None,
+    boards: bool,
+    as_json: bool,
+    data: str | None,
+    column: str | None,
+    **plain: Any,
+) -> int:
+    """Learn a distribution with one or more protocols and count every bit.
+
+    SPEC is a TOML file; flags and --set change it. Without it the flags are the whole spec.
+    """
+    table = specs.normalise(specs.read_toml(spec) if spec else {})
+    table |= {key: value for key, value in plain.items() if value is not None}
+    table = specs.normalise({**table, **_source(table, data, column)})
+    if protocols:
+        table["protocols"] = [specs.named(p) for p in protocols]
+    if bits is not None:
+        specs.spread_bits(table["protocols"], bits)
+    for setting in settings:
+        specs.assign(table, setting)
+    checked = specs.check(table)
+
+    from distest import launch
+
+    if ranks is not None and not launch.in_mpi():
+        from distest import experiment
+
+        trials = experiment.plan(checked)
+        if out is not None:
+            prepare(out)
+        return launch.launch(_without_ranks(sys.argv[1:]), ranks, limit, trials[0].protocol.task.m)
+    return _run(checked, out, boards, as_json)
+
+
+def _source(table: dict[str, Any], data: str | None, column: str | None) -> dict[str, Any]:
+    """The data a flag names: a file if it looks like one, else a name of the bundle."""
+    if data is None:
+        if column is not None:
+            raise click.UsageError("--column goes with --data FILE")
+        return {}
+    name = data.partition(":")[0]
+    is_file = column is not None or Path(data).exists() or Path(data).suffix != "" or "/" in name
+    chosen = {"file": data, **({"column": column} if column else {})} if is_file else specs.named(data)
+    return {"data": chosen, "distribution": None} if table.get("distribution") is None else {"data": chosen}
+
+
+def prepare(out: Path) -> None:
+    """Make the folder of a run. Raises UsageError where it cannot be written."""
+    from distest.errors import UsageError
+
+    try:
+        (out / "boards").mkdir(parents=True, exist_ok=True)
+        probe = out / ".probe"
+        probe.touch()
+        probe.unlink()
+    except OSError as error:
+        raise UsageError(f"the output folder {out} cannot be written ({error.strerror})") from None
+
+
+def _without_ranks(arguments: list[str]) -> list[str]:
+    """The same command for the ranks themselves."""
+    kept = []
+    skip = False
+    for argument in arguments:
+        if not skip and argument.partition("=")[0] not in ("--ranks", "--limit"):
+            kept.append(argument)
+        skip = not skip and argument in ("--ranks", "--limit")
+    return kept
+
+
+def _transport() -> Any:
+    from distest import launch
+    from distest.wire.transport import Solo
+
+    if not launch.in_mpi():
+        return Solo()
+    from distest.wire.mpi import Mpi
+
+    return Mpi()
+
+
+def _run(spec: specs.LearnSpec, out: Path | None, boards: bool, as_json: bool) -> int:
+    from distest import experiment, launch, records
+    from distest.cli.progress import progress
+
+    transport = _transport()
+    trials = experiment.plan(spec)
+    keep = out is not None and boards
+    referee = transport.rank == 0
+    if referee and out is not None:
+        prepare(out)
+    launch.rank_started(trials[0].protocol.task.m)
+    made = []
+    servers = sum(trial.protocol.task.m for trial in trials) * spec.repeats
+    with progress("servers heard", servers, referee) as heard:
+        for record, board in experiment.run(spec, trials, transport, keep, heard):
+            if board is not None and out is not None:
+                record["board"] = f"{record['spec_hash']}-{record['seed']}-{record['repeat']}.board"
+                board.save(out / "boards" / record["board"])
+            if out is not None:
+                records.append(out / records.FILE, record)
+            if as_json:
+                _print_json(record, records.canonical)
+            made.append(record)
+    if referee and not as_json:
+        _show(spec, trials[0], transport.size, made)
+    if referee and out is not None:
+        _draw(out, sys.stderr if as_json else sys.stdout)
+    return 0
+
+
+def _print_json(record: dict[str, Any], canonical: Callable[[Any], str]) -> None:
+    sys.stdout.write(canonical(record) + "\n")
+    sys.stdout.flush()
+
+
+def _show(spec: specs.LearnSpec, trial: Any, ranks: int, made: list[dict[str, Any]]) -> None:
+    from analysis import compare
+
+    first = made[0]
+    truth = first["truth"]
+    law = spec.distribution["name"] if spec.distribution else f"{truth['name']} ({truth['source']})"
+    per = "one sample a server" if first["s"] == 1 else f"{first['s']} samples a server"
+    click.echo(
+        f"{law}: n = {first['n']}, m = {first['m']:,} servers, {per}, {ranks} rank{'s' * (ranks > 1)}, "
+        f"sampling {spec.sampling}, seed {spec.seed}"
+    )
+    if not spec.distribution:
+        click.echo(f"measured against: {truth['kind']} ({truth['rows']:,} rows)")
+    rows = compare.summary(made)
+    padded = sorted({r["padded n"] for r in rows if r["padded n"] != first["n"]})
+    for row in rows:
+        if row["padded n"] == first["n"]:
+            row["padded n"] = None
+    for key in ("l2^2 s.e.", "predicted", "padded n"):
+        if all(row[key] is None for row in rows):
+            for row in rows:
+                del row[key]
+    notes = []
+    if padded:
+        sizes = ", ".join(map(str, padded))
+        notes.append(f"the hashes pad n = {first['n']} to {sizes}, the next power of two")
+    if any("measured/provable" in row for row in rows):
+        notes.append("error, bits and bound are averages over the prior of the bound (docs/bounds.md, 6.8)")
+    elif rows[0]["lower bound, bits"] is not None:
+        notes.append("lower bound: bits the worst p needs at this l2^2; p here is not the worst, so no ratio is formed")
+    tables.show("", rows, "; ".join(notes))
+
+
+def _draw(out: Path, stream: Any) -> None:
+    try:
+        from analysis import figures
+    except ImportError:
+        click.echo('no picture: matplotlib is missing; pip install "distest[report]"', err=True)
+        return
+    from distest import records
+
+    paths = figures.error_against_bits(records.load(out), out / "figures")
+    click.echo(f"picture: {', '.join(map(str, paths))}", file=stream)

@@ -1,0 +1,66 @@
+"""distest list: what there is, read off the classes themselves."""
+
+from typing import Any
+
+import click
+
+from distest import catalog
+from distest.cli import tables
+
+
+@click.command("list")
+@click.argument("kind", type=click.Choice(["protocols", "distributions", "data"]), required=False)
+@click.option("--json", "as_json", is_flag=True, help="One JSON object a line.")
+def command(kind: str | None, as_json: bool) -> None:
+    """Show protocols and distributions, with model, coins and source."""
+    for name in (kind,) if kind else ("protocols", "distributions", "data"):
+        rows = {"protocols": _protocols, "distributions": _distributions, "data": _data}[name]()
+        if as_json:
+            tables.json_lines(rows)
+        else:
+            tables.show(name, rows)
+
+
+def _summary(thing: Any) -> str:
+    return (thing.__doc__ or "").strip().splitlines()[0]
+
+
+def _protocols() -> list[dict[str, Any]]:
+    rows = []
+    for name in catalog.names("protocol"):
+        cls = catalog.find("protocol", name)
+        options = ", ".join(catalog.options("protocol", name))
+        rows.append(
+            {
+                "name": name,
+                "options": options,
+                "model": cls.model,
+                "coins": cls.coin_use if isinstance(cls.coin_use, str) else "by option",
+                "class": cls.problem,
+                "what": _summary(cls),
+                "source": cls.source,
+            }
+        )
+    return rows
+
+
+def _distributions() -> list[dict[str, Any]]:
+    return [
+        {
+            "name": name,
+            "options": ", ".join(catalog.options("distribution", name)),
+            "random": "yes" if catalog.find("distribution", name).random else "no",
+            "what": _summary(catalog.find("distribution", name)),
+        }
+        for name in catalog.names("distribution")
+    ]
+
+
+def _data() -> list[dict[str, Any]]:
+    from distest.learning.population import bundled, names  # numpy and the bundle: only when asked
+
+    rows = []
+    for name in names():
+        population = bundled(name)
+        rows.append({"name": name, "n": population.n, "rows": population.rows, "source": population.source})
+    return rows

@@ -1,0 +1,53 @@
+"""The command group. Sub-commands are files of this folder and are imported only when they are called."""
+
+import importlib
+from typing import Any
+
+import click
+
+COMMANDS = {
+    "list": "Show protocols and distributions, with model, coins and source.",
+    "learn": "Learn a distribution with one or more protocols and count every bit.",
+    "bounds": "Print every bound that applies to a problem.",
+    "audit": "Replay kept transcripts from their bits and compare with the records.",
+    "doctor": "Say in plain words what works on this machine.",
+}
+RESERVED = ("train", "tune", "compare", "plan", "report", "show", "completion")
+
+
+class Lazy(click.Group):
+    """A group that knows the names and one-line helps of its commands without importing them."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        if cmd_name in COMMANDS:
+            command: click.Command = importlib.import_module(f"distest.cli.{cmd_name}_").command
+            return command
+        if cmd_name in RESERVED:
+            raise click.ClickException(f"'distest {cmd_name}' is reserved for a later version of distest")
+        return None
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        with formatter.section("Commands"):
+            formatter.write_dl(list(COMMANDS.items()))
+
+
+@click.command(cls=Lazy, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})
+@click.version_option(package_name="distest")
+def cli() -> None:
+    """Distributed estimation when every bit counts.
+
+    Alone it runs in one process. `mpirun -n P distest ...` and `--ranks P` spread it over MPI ranks: same
+    transcript, bit for bit.
+    """
+
+
+def run(arguments: list[str]) -> Any:
+    """Parse and run; click's own errors become one sentence and exit code 2."""
+    try:
+        return cli(arguments, standalone_mode=False, prog_name="distest")
+    except click.NoSuchOption as error:
+        guess = f" (did you mean {error.possibilities[0]}?)" if error.possibilities else ""
+        raise click.UsageError(f"no option {error.option_name}{guess}", error.ctx) from None

@@ -1,0 +1,1 @@
+"""Numbers to code words and back: one prefix code a file."""

@@ -1,0 +1,100 @@
+"""numba loops of `distest.kernels.linear_hash`."""
+
+from typing import Any
+
+from distest.kernels.jit._jit import i64, inline, kernel, parity, u8, u32, u64
+
+Array = Any
+
+
+@inline
+def scaled(word: Any, n: Any) -> Any:
+    """floor(word * n / 2^64) for n below 2^32."""
+    return ((word >> u64(32)) * n + (((word & u64(0xFFFFFFFF)) * n) >> u64(32))) >> u64(32)
+
+
+@kernel
+def field_rows(words: Array, t: int, tail: int, rows: Array) -> None:
+    """rows[j, i] = alpha^j a_i with a_i = 1 + floor(words[i] (2^t - 1) / 2^64)."""
+    most = u64((1 << t) - 1)
+    top, low = u32(t - 1), u32(tail)
+    mask = u32(most)
+    for i in range(words.size):
+        a = u32(scaled(words[i], most)) + u32(1)
+        rows[0, i] = a
+        for j in range(1, rows.shape[0]):
+            a = u32((a << u32(1)) & mask) ^ u32(low * (a >> top))
+            rows[j, i] = a
+
+
+@kernel
+def full_rank_rows(words: Array, t: int, reduced: Array, rows: Array, left: Array) -> int:
+    """rows[:, i] = the first independent vectors among the t-bit pieces of words[i], from the top.
+
+    Parties whose words do not hold enough of them are put into `left`; returns how many they are. `reduced` is
+    scratch, uint32, one entry a row.
+    """
+    bits = rows.shape[0]
+    pieces = 64 // t
+    up = u64(64 - t)
+    short = 0
+    for i in range(words.shape[0]):
+        found = 0
+        for k in range(words.shape[1]):
+            word = words[i, k]
+            for _ in range(pieces):
+                piece = u32(word >> up)
+                word <<= u64(t)
+                rest = piece
+                for j in range(found):
+                    rest = min(rest, rest ^ reduced[j])
+                if rest != 0:
+                    reduced[found] = rest
+                    rows[found, i] = piece
+                    found += 1
+                    if found == bits:
+                        break
+            if found == bits:
+                break
+        if found < bits:
+            left[short] = i
+            short += 1
+    return short
+
+
+@kernel
+def encode(samples: Array, rows: Array, out: Array) -> None:
+    """Bit j of out[i] = parity of rows[j, i] & samples[i]."""
+    out[:] = u8(0)
+    for j in range(rows.shape[0]):
+        for i in range(out.size):
+            out[i] |= u8(parity(u64(rows[j, i] & u32(samples[i]))) << u64(j))
+
+
+@kernel
+def accumulate(codes: Array, rows: Array, steps: Array, sums: Array) -> None:
+    """sums[v] += (-1)^(u . codes[i]) for every u != 0, where v is the sum of the rows that u names.
+
+    steps[k] is the row that comes in or goes out at step k of a Gray code, so each v costs one exclusive or.
+    """
+    for i in range(codes.size):
+        code = u64(codes[i])
+        v = u32(0)
+        sign = i64(1)
+        for k in range(steps.size):
+            j = steps[k]
+            v ^= rows[j, i]
+            sign *= i64(1) - i64(2) * i64((code >> u64(j)) & u64(1))
+            sums[i64(v)] += sign
+
+
+@kernel
+def hadamard(values: Array) -> None:
+    """Walsh-Hadamard transform of int64 values, in place; the size is a power of two."""
+    half = 1
+    while half < values.size:
+        for start in range(0, values.size, 2 * half):
+            for i in range(start, start + half):
+                a, b = values[i], values[i + half]
+                values[i], values[i + half] = a + b, a - b
+        half *= 2

@@ -1,0 +1,1 @@
+"""Learning a discrete distribution from samples that many servers hold."""

@@ -1,0 +1,1 @@
+"""Referee-side mathematics that several protocols share."""

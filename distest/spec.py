@@ -1,0 +1,130 @@
+"""Spec: what to run, as data. From a TOML file, from flags, or both; checked before anything starts."""
+
+import tomllib
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, Literal
+
+import msgspec
+
+from distest import catalog
+from distest.errors import UsageError
+from distest.learning.task import Loss
+
+Table = dict[str, Any]
+
+
+class LearnSpec(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """One or more protocols on one problem.
+
+    protocols: tables such as {"name": "grouping", "bits": 3}. Exactly one of distribution ({"name": "zipf", ...})
+    and data ({"name": "departures", ...} of the bundle, or {"file": path, "column": name}). sampling: "iid", or
+    "dealt" (without replacement; measured against a held-out half). estimator: "raw", or "simplex" (projected).
+    """
+
+    protocols: list[Table]
+    kind: Literal["learn"] = "learn"
+    n: int | None = None
+    m: int | None = None
+    s: int = 1
+    loss: Loss = "l2"
+    distribution: Table | None = None
+    data: Table | None = None
+    sampling: Literal["iid", "dealt"] = "iid"
+    estimator: Literal["raw", "simplex"] = "raw"
+    generator: Literal["splitmix", "philox"] = "splitmix"
+    hearing: Literal["central", "spread"] = "central"
+    seed: int = 0
+    repeats: int = 1
+
+
+def read_toml(path: Path) -> Table:
+    """The table of a TOML file. Raises UsageError where it cannot be read."""
+    try:
+        return tomllib.loads(path.read_text("utf-8"))
+    except OSError as error:
+        raise UsageError(f"{path} cannot be read ({error.strerror})") from None
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise UsageError(f"{path} is not TOML: {error}") from None
+
+
+def value_of(text: str) -> Any:
+    """A value as TOML would read it; a bare word is a string."""
+    try:
+        return tomllib.loads(f"value = {text}")["value"]
+    except tomllib.TOMLDecodeError:
+        return text
+
+
+def named(text: str) -> Table:
+    """The table of a short form such as `grouping` or `grouping:bits=3,shift=false`."""
+    name, _, rest = text.partition(":")
+    table: Table = {"name": name}
+    for item in rest.split(",") if rest else []:
+        key, equals, value = item.partition("=")
+        if not equals or not key.strip():
+            raise UsageError(f"{text!r}: options are written key=value, got {item!r}")
+        table[key.strip()] = value_of(value.strip())
+    return table
+
+
+def assign(table: Table, setting: str) -> None:
+    """Apply `key=value` to a raw spec; a dotted key reaches into a table, `protocol.x` into every protocol."""
+    path, equals, text = setting.partition("=")
+    keys = path.strip().split(".")
+    if not equals or not all(keys):
+        raise UsageError(f"--set takes key=value, got {setting!r}")
+    value = value_of(text.strip())
+    if keys[0] == "protocol" and len(keys) == 2:
+        for protocol in table.get("protocols", []):
+            protocol[keys[1]] = value
+        return
+    place = table
+    for key in keys[:-1]:
+        place = place.setdefault(key, {})
+        if not isinstance(place, dict):
+            raise UsageError(f"--set {setting}: {key!r} is a value, not a table")
+    place[keys[-1]] = value
+
+
+def normalise(table: Table) -> Table:
+    """Bring the short forms to one: `protocol = "a:b=1"` or a table to `protocols`, names to tables."""
+    table = dict(table)
+    listed = table.pop("protocol", None)
+    protocols = list(table.get("protocols", [])) + ([] if listed is None else [listed])
+    table["protocols"] = [named(p) if isinstance(p, str) else dict(p) for p in protocols]
+    for key in ("distribution", "data"):
+        if isinstance(table.get(key), str):
+            table[key] = named(table[key])
+    return table
+
+
+def spread_bits(protocols: Sequence[Table], bits: int) -> None:
+    """Give a budget of bits per server to every protocol that takes one. Raises UsageError where none does."""
+    takers = [p for p in protocols if "bits" in catalog.options("protocol", str(p.get("name")))]
+    if not takers:
+        names = ", ".join(str(p.get("name")) for p in protocols)
+        raise UsageError(f"--bits {bits} fits none of the protocols asked for ({names}): they have no option 'bits'")
+    for protocol in takers:
+        protocol.setdefault("bits", bits)
+
+
+def check(table: Table) -> LearnSpec:
+    """The spec of a normalised table. Raises UsageError for a misspelt key or a value that does not fit."""
+    known = LearnSpec.__struct_fields__
+    for key in table:
+        if key not in known:
+            raise UsageError(catalog.unknown("key of a learn spec", key, known))
+    if not table.get("protocols"):
+        raise UsageError(f"no protocol was named; known: {', '.join(catalog.names('protocol'))}")
+    try:
+        spec = msgspec.convert(table, LearnSpec)
+    except msgspec.ValidationError as error:
+        raise UsageError(f"the spec does not fit: {error}") from None
+    if (spec.distribution is None) == (spec.data is None):
+        raise UsageError("give either a distribution or data to learn, and not both")
+    if spec.repeats < 1:
+        raise UsageError(f"a run has at least one repeat, got repeats={spec.repeats}")
+    if not 0 <= spec.seed < 1 << 64:
+        raise UsageError(f"a seed is an integer from 0 to 2^64 - 1, got {spec.seed}")
+    return spec
