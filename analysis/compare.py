@@ -10,15 +10,6 @@ from analysis.bounds.total_bits_l2 import bits_under_prior
 Row = dict[str, Any]
 
 
-def label(record: Row) -> str:
-    """A protocol with the options that are not plain defaults: "grouping b=3"."""
-    options = {k: v for k, v in record["spec"]["protocol"].items() if k != "name"}
-    bits = options.pop("bits", None)
-    said = [f"b={bits}"] if bits is not None else []
-    said += [f"{key}={str(value).lower() if isinstance(value, bool) else value}" for key, value in options.items()]
-    return " ".join([str(record["protocol"]), *said])
-
-
 def groups(records: Iterable[Row]) -> list[list[Row]]:
     """Records of one spec together, in order of first appearance; repeats of one seed are counted once."""
     found: dict[str, dict[tuple[Any, Any], Row]] = {}
@@ -54,7 +45,7 @@ def summary(records: Iterable[Row]) -> list[Row]:
         prior = first["spec"].get("distribution", {})
         under_prior = prior.get("name") == "cos2_haar"
         row: Row = {
-            "protocol": label(first),
+            "protocol": first["label"],
             "runs": len(group),
             "bits/server": bits / first["m"],
             "payload bits": round(bits),

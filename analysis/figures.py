@@ -3,6 +3,7 @@
 import hashlib
 import json
 import os
+import re
 from collections.abc import Sequence
 from itertools import cycle
 from pathlib import Path
@@ -16,7 +17,7 @@ from matplotlib.figure import Figure
 
 from analysis.bounds.total_bits_l1 import total_bits_l1
 from analysis.bounds.total_bits_l2 import total_bits_l2
-from analysis.compare import groups, label, mean, standard_error
+from analysis.compare import groups, mean, standard_error
 
 Row = dict[str, Any]
 
@@ -24,6 +25,7 @@ Row = dict[str, Any]
 _COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000", "#7F7F7F")
 _MARKERS = ("o", "s", "^", "D", "v", "P", "X", "*")
 _PRIORS = ("cos2_haar", "pairs")
+_PROBLEM = ("n", "s", "distribution", "data", "data_sha256", "sampling", "estimator")
 _ERRORS = (("l2_squared", "squared l2 error"), ("l1", "l1 error"))
 
 
@@ -37,8 +39,8 @@ def error_against_bits(records: Sequence[Row], folder: Path) -> list[Path]:
     for record in records:
         spec = record["spec"]
         if record["kind"] == "learn" and spec.get("distribution", {}).get("name") not in _PRIORS:
-            key = {k: spec.get(k) for k in ("n", "s", "distribution", "data", "data_sha256", "sampling", "estimator")}
-            problems.setdefault(json.dumps(key, sort_keys=True), []).append(record)
+            problem = {key: spec.get(key) for key in _PROBLEM}
+            problems.setdefault(json.dumps(problem, sort_keys=True), []).append(record)
     folder.mkdir(parents=True, exist_ok=True)
     paths = []
     for key, found in problems.items():
@@ -58,17 +60,22 @@ def _name(record: Row) -> str:
     return str(distribution["name"] if distribution else record["truth"]["name"])
 
 
-def _line(record: Row) -> str:
-    """The line a point belongs to: its protocol and options, without the budget."""
-    protocol = {k: v for k, v in record["spec"]["protocol"].items() if k != "bits"}
-    return label({**record, "spec": {**record["spec"], "protocol": protocol}})
+def _lines(records: Sequence[Row]) -> dict[str, list[list[Row]]]:
+    """Points by the line they belong to: budgets of one protocol at one m, or one budget at several m."""
+    lines: dict[str, list[list[Row]]] = {}
+    for group in groups(records):
+        lines.setdefault(re.sub(r" b=\d+", "", group[0]["label"]), []).append(group)
+    split: dict[str, list[list[Row]]] = {}
+    for name, points in lines.items():
+        several = len({p[0]["m"] for p in points}) > 1
+        for point in points:
+            split.setdefault(point[0]["label"] if several else name, []).append(point)
+    return split
 
 
 def _figure(records: Sequence[Row]) -> Figure:
     figure = Figure(figsize=(12, 5.2), layout="constrained")
-    lines: dict[str, list[list[Row]]] = {}
-    for group in groups(records):
-        lines.setdefault(_line(group[0]), []).append(group)
+    lines = _lines(records)
     first = records[0]
     for position, (key, title) in enumerate(_ERRORS, 1):
         axes = figure.add_subplot(1, 2, position)
@@ -85,7 +92,7 @@ def _figure(records: Sequence[Row]) -> Figure:
     figure.legend(handles, labels, loc="outside lower center", ncols=min(4, len(labels)), frameon=False)
     servers = sorted({r["m"] for r in records})
     shown = f"m = {servers[0]:,}" + (f" to {servers[-1]:,}" if len(servers) > 1 else "")
-    figure.suptitle(f"{_name(first)}: n = {first['n']:,}, {shown} servers, {first['s']} sample(s) each")
+    figure.suptitle(f"{_name(first)}: n = {first['n']:,}, {shown} servers, {first['s']} sample{'s' * (first['s'] > 1)} each")
     return figure
 
 

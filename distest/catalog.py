@@ -95,5 +95,16 @@ def describe(thing: Any) -> dict[str, Any]:
     return {"name": name, **fields}
 
 
+def label(thing: Any) -> str:
+    """The name of an object with the options that are not their defaults: "grouping b=3"."""
+    said = []
+    for field in dataclasses.fields(thing):
+        value = getattr(thing, field.name)
+        if field.name != "task" and value != field.default:
+            shown = str(value).lower() if isinstance(value, bool) else str(value)
+            said.append(f"b={shown}" if field.name == "bits" else f"{field.name}={shown}")
+    return " ".join([describe(thing)["name"], *said])
+
+
 def _readable(hint: Any) -> str:
     return hint.__name__ if isinstance(hint, type) and not isinstance(hint, types.GenericAlias) else str(hint)

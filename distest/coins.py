@@ -53,7 +53,8 @@ class Stream:
         digest = hashlib.sha256("\x1f".join((self.key, *self.path)).encode()).digest()
         first, second = (int.from_bytes(digest[i : i + 8], "little") for i in (0, 8))
         if self.generator == "philox":
-            return philox.words((first, second), parties, count)
+            strict: NDArray[np.uint64] = philox.words((first, second), parties, count)
+            return strict
         return splitmix.words(first, parties, count)
 
     def common(self, count: int) -> NDArray[np.uint64]:

@@ -101,15 +101,16 @@ class Trial:
 
 def plan(spec: LearnSpec) -> list[Trial]:
     """Every protocol of a spec, built. Raises UsageError before anything has run."""
-    truth = load_truth(spec)
+    prior = spec.distribution if (spec.distribution or {}).get("name") in _PRIORS else None
+    everywhere = msgspec.structs.replace(spec, distribution={"name": "uniform"}) if prior else spec
+    truth = load_truth(everywhere)
     task = build_task(spec, truth)
     trials = []
     for table in spec.protocols:
         protocol: Protocol[Any] = catalog.build("protocol", table, task=task)
-        own = truth
-        if spec.distribution is not None and spec.distribution.get("name") in _PRIORS:
-            own = load_truth(msgspec.structs.replace(spec, distribution=_prior(spec.distribution, protocol)))
-        trials.append(Trial(protocol, own, _described(spec, protocol, own)))
+        if prior is not None:
+            truth = load_truth(msgspec.structs.replace(spec, distribution=_prior(prior, protocol)))
+        trials.append(Trial(protocol, truth, _described(spec, protocol, truth)))
     return trials
 
 
@@ -128,7 +129,7 @@ def _prior(table: dict[str, Any], protocol: Protocol[Any]) -> dict[str, Any]:
     if error is not None:
         bound = (bits_for_l2 if name == "cos2_haar" else bits_for_l1)(task.n, error)
     else:
-        cap, bits = protocol.bits_per_server(), protocol.bits(uniform)
+        cap, bits = protocol.bits_per_server(), protocol.payload_bits(uniform)
         bound = (total_bits_l2 if name == "cos2_haar" else total_bits_l1)(task.n, task.m, bits, cap)
     values = {key: bound.constants[key] for key in _PRIORS[name]}
     return {"name": name, **{k: v if k == "D" else int(v) for k, v in values.items()}}
@@ -242,6 +243,7 @@ def _record(
         "schema": records.SCHEMA,
         "kind": spec.kind,
         "protocol": trial.spec["protocol"]["name"],
+        "label": catalog.label(protocol),
         "spec": trial.spec,
         "spec_hash": records.spec_hash(trial.spec),
         "seed": spec.seed,

@@ -17,27 +17,29 @@ from distest.wire.channel import Tally
 class BalancedHash(RefereeProtocol):
     """Server i draws a non-zero a of GF(2^t) from its public word and sends the parities of a, alpha a, ... with x.
 
-    The domain is padded to n' = 2^t symbols, the vectors of GF(2)^t; alpha generates GF(2^t), so multiplying by it
-    is a shift and a conditional exclusive or. Bit j of the message is the parity of alpha^j a & x, j < bits; exactly
-    `bits` bits a server; K = 2^bits.
+    The domain is padded to n' = 2^t symbols, the vectors of GF(2)^t; alpha generates GF(2^t), so multiplying
+    by it is a shift and a conditional exclusive or. Bit j of the message is the parity of alpha^j a & x, j <
+    bits; exactly `bits` bits a server; K = 2^bits.
 
-    Balanced: the rows alpha^j a are independent, because q(alpha) a = 0 with a non-zero polynomial q of degree
-    below bits <= t would make alpha a root of it, and the minimal polynomial of alpha has degree t. So each of the K
-    cells has exactly n'/K symbols.
-    Pairwise uniform: let d = x + y be non-zero and consider the linear map a -> (alpha^j a . d)_j to GF(2)^bits. If it
-    were not onto, some u other than 0 would give q(alpha) a . d = 0 for every a, with q(X) = sum_j u_j X^j. But
-    q(alpha) is not 0, hence q(alpha) a runs over all vectors, and only d = 0 is orthogonal to all. So each difference
-    of two messages has 2^(t-bits) of the 2^t multipliers; without a = 0, two symbols share a cell with chance
-    rho = (2^(t-bits) - 1)/(2^t - 1), all pairs alike, as under a uniformly random partition into equal cells.
+    Balanced: the rows alpha^j a are independent, because q(alpha) a = 0 with a non-zero polynomial q of
+    degree below bits <= t would make alpha a root of it, and the minimal polynomial of alpha has degree t. So
+    each of the K cells has exactly n'/K symbols.
+    Pairwise uniform: let d = x + y be non-zero and consider the linear map a -> (alpha^j a . d)_j to
+    GF(2)^bits. If it were not onto, some u other than 0 would give q(alpha) a . d = 0 for every a, with q(X)
+    = sum_j u_j X^j. But q(alpha) is not 0, hence q(alpha) a runs over all vectors, and only d = 0 is
+    orthogonal to all. So each difference of two messages has 2^(t-bits) of the 2^t multipliers; without a =
+    0, two symbols share a cell with chance rho = (2^(t-bits) - 1)/(2^t - 1), all pairs alike, as under a
+    uniformly random partition into equal cells.
 
-    With Z_x the number of servers whose message fits x, p_x is estimated by (Z_x/m - rho)/(1 - rho). Unbiased. Z_x is
-    Bin(m, rho + (1-rho) p_x), so both risks are exact; the worst p is uniform, (n-1)^2/(n m(K-1)) where n = n'.
+    With Z_x the number of servers whose message fits x, p_x is estimated by (Z_x/m - rho)/(1 - rho).
+    Unbiased. Z_x is Bin(m, rho + (1-rho) p_x), so both risks are exact; the worst p is uniform, (n-1)^2/(n
+    m(K-1)) where n = n'.
 
     Needs public coins, one word a server. bits: 1..8, at most t = ceil(log2 n).
 
-    Source: partitions: Acharya, Canonne, Tyagi, "Inference under information constraints II" (2019), in spirit;
-    multiplication as hashing: Carter and Wegman, "Universal classes of hash functions" (1979); exact risks:
-    docs/bounds.md.
+    Source: partitions: Acharya, Canonne, Tyagi, "Inference under information constraints II" (2019), in
+    spirit; multiplication as hashing: Carter and Wegman, "Universal classes of hash functions" (1979); exact
+    risks: docs/bounds.md.
     """
 
     bits: int
@@ -68,7 +70,9 @@ class BalancedHash(RefereeProtocol):
         m, bits = self.task.m, self.bits
         return Risk(risks.linear_hash_l2(pmf, m, bits), risks.linear_hash_l1(pmf, m, bits))
 
-    # `bits` the option takes the place of `bits` the method
+    def payload_bits(self, pmf: Pmf) -> float:
+        return self.task.m * self.bits
+
     def bits_per_server(self) -> int:
         return self.bits
 

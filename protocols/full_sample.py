@@ -1,41 +1,102 @@
 """Full sample: every server sends all its samples. The baseline that nothing beats on unstructured p."""
 
+import math
 from dataclasses import dataclass
 from typing import ClassVar, Literal
 
 import numpy as np
 
+from analysis.bounds import risks
 from distest.bits import BitReader, Messages, Words
 from distest.codecs.base import Codec
+from distest.codecs.block import Block
 from distest.codecs.fixed import Fixed
+from distest.codecs.truncated_binary import TruncatedBinary
 from distest.coins import Coins, PublicCoins
+from distest.errors import UsageError, WireError
+from distest.learning.fitting import one_sample
 from distest.learning.norms import Pmf
-from distest.learning.protocol import RefereeProtocol
+from distest.learning.protocol import RefereeProtocol, Risk
 from distest.learning.servers import Servers
 from distest.wire.channel import Tally
+
+_CODES: dict[str, type[Fixed] | type[TruncatedBinary] | type[Block]]
+_CODES = {"fixed": Fixed, "truncated": TruncatedBinary, "block": Block}
 
 
 @dataclass(frozen=True)
 class FullSample(RefereeProtocol):
-    """The samples of a server, verbatim; the estimate is the empirical law.
+    """The s samples of a server, verbatim, in order; N = m s samples in all. No coins.
 
-    Source: folklore; that it cannot be beaten: Diakonikolas, Grigorescu, Li, Natarajan, Onak, Schmidt,
-    "Communication-efficient distributed learning of discrete distributions" (2017).
+    code "fixed": s ceil(log2 n) bits a server. "truncated": ceil(log2 n) - 1 or ceil(log2 n) bits a sample,
+    the shorter for the first 2^ceil(log2 n) - n symbols, so at most log2 n + 0.0861 on average for a uniform
+    sample. "block": each 64 samples as one number to the base n, ceil(64 log2 n) bits.
+    estimator "empirical": N_x / N, squared l2 risk (1 - |p|^2)/N and the l1 risk of De Moivre, both exact.
+    "minimax": (N_x + sqrt(N)/n)/(N + sqrt(N)), squared l2 risk (1 - 1/n)/(sqrt(N) + 1)^2 for every p, the
+    least worst case.
+
+    Source: De Moivre (1730); Steinhaus, "The problem of estimation" (1957), minimax; that sending all cannot
+    be beaten: Diakonikolas, Grigorescu, Li, Natarajan, Onak, Schmidt, "Communication-efficient distributed
+    learning of discrete distributions" (2017).
     """
 
-    code: Literal["fixed"] = "fixed"
-    source: ClassVar[str] = "folklore"
+    code: Literal["fixed", "truncated", "block"] = "fixed"
+    estimator: Literal["empirical", "minimax"] = "empirical"
+    source: ClassVar[str] = "folklore; docs/bounds.md (exact)"
+
+    def __post_init__(self) -> None:
+        if self.code not in _CODES:
+            raise UsageError(f"full_sample has code {', '.join(map(repr, _CODES))}, got {self.code!r}")
+        if self.estimator not in ("empirical", "minimax"):
+            raise UsageError(f"full_sample has estimator 'empirical' or 'minimax', got {self.estimator!r}")
 
     def codec(self) -> Codec:
         """The code of the samples."""
-        return Fixed(self.task.n)
+        return _CODES[self.code](self.task.n)
+
+    @property
+    def _narrow(self) -> int:
+        """The width where a message is one symbol of at most a byte, which has a faster road; else 0."""
+        width = (self.task.n - 1).bit_length()
+        return width if self.code == "fixed" and self.task.s == 1 and width <= one_sample.BITS_MAX else 0
 
     def message(self, servers: Servers, coins: Coins) -> Words | Messages:
-        return self.codec().encode(servers.samples.astype(np.int64))
+        if self._narrow:
+            symbols = one_sample.symbols(servers, self.task.n)
+            return Messages.of_symbols(symbols.astype(np.uint8), self._narrow)
+        return self.codec().pack(servers.samples)
 
     def read(self, speakers: range, reader: BitReader, coins: PublicCoins) -> Tally:
-        samples = self.codec().decode(reader, (len(speakers), self.task.s))
-        return np.bincount(samples.ravel(), minlength=self.task.n)
+        n = self.task.n
+        if self._narrow:
+            tally = np.bincount(reader.symbols(len(speakers), self._narrow), minlength=n)
+            if tally.size > n:
+                raise WireError(f"symbol {tally.size - 1} is outside the domain of {n} symbols")
+            return tally
+        return np.bincount(self.codec().decode(reader, (len(speakers), self.task.s)).ravel(), minlength=n)
 
     def decide(self, tally: Tally) -> Pmf:
-        return tally / (self.task.m * self.task.s)
+        total = self.task.m * self.task.s
+        if self.estimator == "empirical":
+            return tally / total
+        pull = math.sqrt(total)
+        return np.asarray((tally + pull / self.task.n) / (total + pull), np.float64)
+
+    def risk(self, pmf: Pmf) -> Risk:
+        total = self.task.m * self.task.s
+        if self.estimator == "minimax":
+            return Risk(risks.minimax_l2(self.task.n, total), note="no formula for l1")
+        return Risk(risks.empirical_l2(pmf, total), risks.empirical_l1(pmf, total))
+
+    def payload_bits(self, pmf: Pmf) -> float:
+        if self.code == "truncated":
+            each = self.codec().n_bits(np.arange(self.task.n)[:, None])[:, 0]
+            return self.task.m * self.task.s * float(each @ pmf)
+        return self.task.m * self._bits_max()
+
+    def bits_per_server(self) -> int:
+        return self._bits_max()
+
+    def _bits_max(self) -> int:
+        longest = np.full((1, self.task.s), self.task.n - 1)
+        return int(self.codec().n_bits(longest).sum())

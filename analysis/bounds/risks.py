@@ -125,7 +125,9 @@ def grouping_shift_l2(p: Floats, m: int, b: int) -> float:
     pmf = _pmf(p)
     n, width = pmf.size, (1 << b) - 1
     counts = grouping_counts(n, m, b)
-    firsts, times = np.unique((np.arange(m, dtype=np.int64) * width) % n, return_counts=True)
+    period = n // math.gcd(n, width)  # servers i and i + period watch the same symbols
+    firsts = (np.arange(min(m, period), dtype=np.int64) * width) % n
+    times = m // period + (np.arange(firsts.size) < m % period)
     mean = _window_sums(pmf / counts, firsts, width)
     square = _window_sums(pmf / counts.astype(np.float64) ** 2, firsts, width)
     return grouping_l2(pmf, m, b) - float((times * (square - mean**2)).sum()) / n

@@ -28,9 +28,11 @@ def command(
 ) -> None:
     """Print every bound that applies to a problem, with regime, constants and source."""
     from analysis.bounds import applicable, attained
+    from analysis.bounds.bound import Loss
     from distest.errors import UsageError
 
-    losses = ("l2_squared", "l1") if loss == "both" else ("l2_squared",) if loss == "l2" else ("l1",)
+    losses: list[Loss] = ["l2_squared"] if loss != "l1" else []
+    losses += ["l1"] if loss != "l2" else []
     found: list[Any] = []
     binding = []
     try:

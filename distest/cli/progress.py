@@ -5,7 +5,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
-from distest import launch
+from distest import rank
 
 
 @contextmanager
@@ -16,7 +16,7 @@ def progress(what: str, total: int, here: bool) -> Iterator[Callable[[int], None
     elif sys.stderr.isatty():
         with _bar(what, total) as step:
             yield step
-    elif launch.watched():
+    elif rank.watched():
         yield _lines(what, total)  # a pipe of mpirun: whole lines, since a bar would never be redrawn
     else:
         yield None

@@ -103,7 +103,7 @@ class SymbolCodec(Codec):
         if symbols.size < SMALL or int(symbols.max()) > min(high, 255) or int(symbols.min()) < low:
             return super().pack(symbols)
         code = _stream(self)
-        small = np.ascontiguousarray(symbols, np.uint8)
+        small = np.ascontiguousarray(symbols, np.uint8).ravel()
         if not code.widths[low : int(small.max()) + 1].all():  # some word has more than 64 bits
             return super().pack(symbols)
         data, n_bits = prefix.encode_table(small, code)

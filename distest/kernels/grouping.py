@@ -37,3 +37,9 @@ def count(codes: NDArray[np.uint8], block: range, n: int, size: int) -> NDArray[
     said = codes > 0
     symbols = (at[said] + codes[said] - 1) % n
     return np.bincount(symbols, minlength=n)
+
+
+def watchers(m: int, n: int, size: int) -> NDArray[np.int64]:
+    """How many of servers 0..m-1 watch each symbol, int64 (n,): m * size visits laid end to end around the domain."""
+    full, rest = divmod(m * size, n)
+    return full + (np.arange(n) < rest).astype(np.int64)

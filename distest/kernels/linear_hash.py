@@ -1,7 +1,7 @@
 """Loops of the linear hashes: bit j of a hash is the parity of a row, a t-bit vector, and the symbol.
 
-Rows are planar, uint32 (bits, servers). A tally holds, for every character v of GF(2)^t, the sum of the signs the
-servers sent for it; one Walsh-Hadamard transform turns it into counts of symbols.
+Rows are planar, uint32 (bits, servers). A tally holds, for every character v of GF(2)^t, the sum of the signs
+the servers sent for it; one Walsh-Hadamard transform turns it into counts of symbols.
 """
 
 from functools import lru_cache
@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from distest.kernels._lazy import jitted, worth_compiling
+from distest.kernels.below import below
 
 Rows = NDArray[np.uint32]
 Codes = NDArray[np.uint8]
@@ -62,10 +63,7 @@ def field_rows(words: NDArray[np.uint64], t: int, bits: int) -> Rows:
         rows = np.empty((bits, words.size), np.uint32)
         jitted("linear_hash").field_rows(np.ascontiguousarray(words), t, TAILS[t - 1], rows)
         return rows
-    most = np.uint64((1 << t) - 1)
-    low = (words & np.uint64(0xFFFFFFFF)) * most >> np.uint64(32)
-    a = (((words >> np.uint64(32)) * most + low) >> np.uint64(32)).astype(np.uint32) + np.uint32(1)
-    planes = [a]
+    planes = [below(words, (1 << t) - 1).astype(np.uint32) + np.uint32(1)]
     for _ in range(1, bits):
         planes.append(times_alpha(planes[-1], t))
     return np.stack(planes)
@@ -74,8 +72,8 @@ def field_rows(words: NDArray[np.uint64], t: int, bits: int) -> Rows:
 def full_rank_rows(words: NDArray[np.uint64], t: int, bits: int) -> tuple[Rows, Ints]:
     """The first `bits` independent vectors among the t-bit pieces of each server's words (m, w), from the top.
 
-    Each piece that depends on those before it is passed over, so the rows are a uniform full-rank matrix. Returns
-    the rows and the servers whose words did not hold enough pieces, whose columns mean nothing.
+    Each piece that depends on those before it is passed over, so the rows are a uniform full-rank matrix.
+    Returns the rows and the servers whose words did not hold enough pieces, whose columns mean nothing.
     """
     m = words.shape[0]
     rows = np.zeros((bits, m), np.uint32)

@@ -22,9 +22,9 @@ def words(key: int, parties: range, count: int) -> NDArray[np.uint64]:
     if worth_compiling(out.size):
         jitted("splitmix").fill(np.uint64(key), np.uint64(parties.start), np.uint64(parties.step), out)
         return out
-    party = np.arange(parties.start, parties.stop, parties.step, dtype=np.uint64)[:, None]
+    party: NDArray[np.uint64] = np.arange(parties.start, parties.stop, parties.step, dtype=np.uint64)[:, None]
     counter = (party << np.uint64(32)) + np.arange(count, dtype=np.uint64)
-    z = np.full(1, key, np.uint64) + counter * GAMMA
+    z: NDArray[np.uint64] = np.asarray(np.full(1, key, np.uint64) + counter * GAMMA, np.uint64)
     z = (z ^ (z >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
     z = (z ^ (z >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
     out[...] = z ^ (z >> np.uint64(31))

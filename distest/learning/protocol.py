@@ -79,7 +79,7 @@ class Protocol(ABC, Generic[State]):
         """The expected error for this p by the protocol's own formula, None where there is none."""
         return None
 
-    def bits(self, pmf: Pmf) -> float | None:
+    def payload_bits(self, pmf: Pmf) -> float | None:
         """The expected payload bits of a run for this p by formula, None where there is none."""
         return None
 

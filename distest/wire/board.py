@@ -127,7 +127,7 @@ def _parse(data: bytes) -> Board:
         return fields
 
     magic, parties, turns = take(_HEAD)
-    if bytes(magic) != MAGIC:  # type: ignore[call-overload]
+    if bytes(magic) != MAGIC:
         raise WireError("not a board of this version of distest")
     if not 1 <= parties <= 1 << 32 or turns > len(data) // _TURN.size:
         raise WireError(f"a board of {parties} parties and {turns} turns cannot be in {len(data)} bytes")

@@ -47,6 +47,7 @@ class Ledger:
 
     def book(self, turn: Turn, parties: range, lengths: Lengths | None, n_bits: int, n_bits_max: int) -> None:
         """Book one message of each of `parties`, in party order; equal neighbours merge into one entry."""
+        kept: int | NDArray[np.int32] | None
         if isinstance(lengths, np.ndarray):
             self._detail += len(lengths)
             kept = lengths.astype(np.int32) if self._detail <= DETAIL_MAX else None

@@ -2,15 +2,10 @@
 
 from typing import Any
 
-from distest.kernels.jit._jit import i64, inline, kernel, parity, u8, u32, u64
+from distest.kernels.jit._jit import i64, kernel, parity, u8, u32, u64
+from distest.kernels.jit.below import below
 
 Array = Any
-
-
-@inline
-def scaled(word: Any, n: Any) -> Any:
-    """floor(word * n / 2^64) for n below 2^32."""
-    return ((word >> u64(32)) * n + (((word & u64(0xFFFFFFFF)) * n) >> u64(32))) >> u64(32)
 
 
 @kernel
@@ -20,7 +15,7 @@ def field_rows(words: Array, t: int, tail: int, rows: Array) -> None:
     top, low = u32(t - 1), u32(tail)
     mask = u32(most)
     for i in range(words.size):
-        a = u32(scaled(words[i], most)) + u32(1)
+        a = u32(below(words[i], most)) + u32(1)
         rows[0, i] = a
         for j in range(1, rows.shape[0]):
             a = u32((a << u32(1)) & mask) ^ u32(low * (a >> top))
@@ -31,8 +26,8 @@ def field_rows(words: Array, t: int, tail: int, rows: Array) -> None:
 def full_rank_rows(words: Array, t: int, reduced: Array, rows: Array, left: Array) -> int:
     """rows[:, i] = the first independent vectors among the t-bit pieces of words[i], from the top.
 
-    Parties whose words do not hold enough of them are put into `left`; returns how many they are. `reduced` is
-    scratch, uint32, one entry a row.
+    Parties whose words do not hold enough of them are put into `left`; returns how many they are. `reduced`
+    is scratch, uint32, one entry a row.
     """
     bits = rows.shape[0]
     pieces = 64 // t

@@ -30,5 +30,5 @@ class Monotone(Distribution):
     def pmf(self, n: int, coins: DataCoins) -> Pmf:
         u = open_unit(coins.fold("prefixes").common(self.prefixes))
         length = np.clip(np.floor(n**u), 1, n).astype(np.int64)
-        step = np.bincount(length - 1, weights=1 / (self.prefixes * length), minlength=n)
+        step: Pmf = np.bincount(length - 1, weights=1 / (self.prefixes * length), minlength=n).astype(np.float64)
         return checked_pmf(np.cumsum(step[::-1])[::-1], "monotone")

@@ -1,10 +1,10 @@
 """Linear hashes of symbols: what servers send, and how the referee gets a pmf out of it.
 
-The domain is padded to 2^t symbols, the vectors of GF(2)^t. A server with rows v_1 .. v_b, independent, sends the
-parities v_j . x of its sample: in effect the signs (-1)^(v . x) of the K - 1 characters v that its rows span. The
-mean of such a sign over servers estimates the Fourier coefficient of p at v, and p_x is the mean over all 2^t
-characters of coefficient times sign. Each character is counted on its own, so nothing is lost where some have
-been sent more often than others.
+The domain is padded to 2^t symbols, the vectors of GF(2)^t. A server with rows v_1 .. v_b, independent, sends
+the parities v_j . x of its sample: in effect the signs (-1)^(v . x) of the K - 1 characters v that its rows
+span. The mean of such a sign over servers estimates the Fourier coefficient of p at v, and p_x is the mean
+over all 2^t characters of coefficient times sign. Each character is counted on its own, so nothing is lost
+where some have been sent more often than others.
 """
 
 import numpy as np
@@ -38,8 +38,8 @@ def multiples(coins: PublicCoins, block: range, t: int, bits: int) -> Rows:
 def full_rank(coins: PublicCoins, block: range, t: int, bits: int) -> Rows:
     """Rows of a uniform full-rank matrix for every server, by rejection from the server's own public words.
 
-    The number of words a server looks at is a function of these words; a few suffice for all but one in 2^24, and
-    for that one more are drawn.
+    The number of words a server looks at is a function of these words; a few suffice for all but one in 2^24,
+    and for that one more are drawn.
     """
     spare = -(-24 // (t - bits + 1))
     count = -(-(bits + spare) // (64 // t))
@@ -67,8 +67,9 @@ def tally(reader: BitReader, speakers: range, t: int, rows: Rows) -> Ints:
 def estimate(sums: Ints, n: int, servers_each: float) -> Pmf:
     """The pmf on the first n symbols where each character but 0 was sent by `servers_each` servers, or will be on average.
 
-    With m servers of b bits that average is m(K-1)/(2^t-1), and the estimate is the usual (Z_x/m - rho)/(1 - rho) with
-    Z_x = 2^-b (m + WHT(sums)_x), the number of servers whose message fits x, and rho the chance of a collision.
+    With m servers of b bits that average is m(K-1)/(2^t-1), and the estimate is the usual (Z_x/m - rho)/(1 -
+    rho) with Z_x = 2^-b (m + WHT(sums)_x), the number of servers whose message fits x, and rho the chance of
+    a collision.
     """
     return (1 + linear_hash.hadamard(sums)[:n] / servers_each) / sums.size
 

@@ -22,8 +22,8 @@ def require(name: str, task: Task, bits: int, most: int) -> None:
 def group_size(name: str, task: Task, m: int, bits: int) -> int:
     """Symbols a server can tell apart from "none of them", 2^bits - 1, once m servers can watch the whole domain.
 
-    Raises UsageError where the parameters are out of range, more symbols would be watched than there are, or some
-    would be watched by nobody.
+    Raises UsageError where the parameters are out of range, more symbols would be watched than there are, or
+    some would be watched by nobody.
     """
     require(name, task, bits, (task.n + 1).bit_length() - 1)
     size = (1 << bits) - 1

@@ -13,4 +13,5 @@ def project(estimate: Pmf) -> Pmf:
     falling = np.sort(estimate)[::-1]
     excess = (np.cumsum(falling) - 1) / np.arange(1, falling.size + 1)
     kept = np.count_nonzero(falling > excess)
-    return np.maximum(estimate - excess[kept - 1], 0)
+    projected: Pmf = np.maximum(estimate - excess[kept - 1], 0)
+    return projected
