@@ -69,6 +69,6 @@ def summary(records: Iterable[Row]) -> list[Row]:
 
 
 def predicted(group: Sequence[Row]) -> float | None:
-    """The mean of the protocol's own predictions of its l2 error, None where it makes none."""
-    values = [r["risk_l2_squared"] for r in group if r["risk_l2_squared"] is not None]
+    """The mean of the protocol's own exact predictions of its l2 error, None where it makes none."""
+    values = [r["risk_l2_squared"] for r in group if r["risk_l2_squared"] is not None and r["risk_exact"]]
     return mean(values) if values else None

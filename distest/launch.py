@@ -17,9 +17,9 @@ import tempfile
 import threading
 import time
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
-from typing import NoReturn
+from typing import Any, NoReturn
 
 from distest.errors import UsageError
 from distest.passage import Passage
@@ -79,16 +79,12 @@ def find_mpirun() -> Mpirun | None:
     return Mpirun(path, "other", said.partition("\n")[0])
 
 
-def launch(
-    arguments: Sequence[str], ranks: int, limit_s: float | None = None, parties: int | None = None
-) -> int:
+def launch(arguments: Sequence[str], ranks: int, limit_s: float | None = None, parties: int | None = None) -> int:
     """Run `distest <arguments>` on `ranks` ranks; the exit code. See `start`."""
     return start(["-m", "distest", *arguments], ranks, limit_s, parties)
 
 
-def start(
-    program: Sequence[str], ranks: int, limit_s: float | None = None, parties: int | None = None
-) -> int:
+def start(program: Sequence[str], ranks: int, limit_s: float | None = None, parties: int | None = None) -> int:
     """Run `python -m mpi4py <program>` on `ranks` ranks of this machine and wait; the exit code.
 
     0 only where every rank said that it finished (`rank.guarded`); the rank's own code where one ended with
@@ -103,9 +99,7 @@ def start(
         raise UsageError("this process is a rank of an MPI job already: leave out --ranks, or mpirun")
     mpirun = find_mpirun() if importlib.util.find_spec("mpi4py") else None
     if mpirun is None:
-        raise UsageError(
-            'several ranks need MPI, which is missing: pip install "distest[mpi]" (or leave out --ranks)'
-        )
+        raise UsageError('several ranks need MPI, which is missing: pip install "distest[mpi]" (or leave out --ranks)')
     with tempfile.TemporaryDirectory(prefix="distest-", ignore_cleanup_errors=True) as scratch:
         status = Status(Path(scratch))
         if parties is not None:
@@ -127,7 +121,6 @@ class _Job:
     limit_s: float | None
     status: Status
     lost: int | None = None
-    _seen: "_Exits" = field(default_factory=lambda: _Exits())
 
     def run(self) -> int:
         """Start it, wait, and judge; the exit code."""
@@ -135,6 +128,7 @@ class _Job:
         sys.stdout.flush()
         sys.stderr.flush()
         ended: int | None = 1
+        lifelines = _Lifelines(self.status, self.ranks)
         with _signals():
             process = subprocess.Popen(
                 command,
@@ -146,8 +140,7 @@ class _Job:
             )
             speech = [Passage(process.stdout, 1), Passage(process.stderr, 2)]
             try:
-                self._seen.meet(process.pid, None)
-                ended = self._watch(process)
+                ended = self._watch(process, lifelines)
             except _InterruptError as interrupted:
                 ended = 128 + int(interrupted.args[0])
             finally:
@@ -155,18 +148,18 @@ class _Job:
                     _end(process, self.status)
                 for passage in speech:
                     passage.join(GRACE_S)
-                self._seen.close()
+                lifelines.close()
         banner = " ".join(" ".join(passage.held_back() for passage in speech).split())
         if not speech[1].at_line_start:
             sys.stderr.write("\n")
         return self._verdict(process.returncode, banner, ended)
 
-    def _watch(self, process: "subprocess.Popen[bytes]") -> int | None:
+    def _watch(self, process: "subprocess.Popen[bytes]", lifelines: "_Lifelines") -> int | None:
         """Wait for the end. A code where the job has to be ended from here, None where it ended by itself."""
         stop_at = None if self.limit_s is None else time.monotonic() + self.limit_s
         lost_at = None
         while process.poll() is None:
-            self._look(TICK_S)
+            self._look(lifelines)
             now = time.monotonic()
             if lost_at is None and (self.lost is not None or self.status.failure()):
                 lost_at = now + LOST_S
@@ -174,14 +167,14 @@ class _Job:
                 return 1
             if stop_at is not None and now > stop_at:
                 return STOPPED
-        self._look(0.0)
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                process.wait(TICK_S)
+        self._look(lifelines)
         return None
 
-    def _look(self, wait_s: float) -> None:
-        """Meet ranks that have come, and notice the first that goes without having finished."""
-        for rank, pid in self.status.numbers("pids").items():
-            self._seen.meet(pid, rank)
-        for rank in self._seen.gone(wait_s):
+    def _look(self, lifelines: "_Lifelines") -> None:
+        """Notice the first rank that goes without having finished."""
+        for rank in lifelines.let_go():
             if self.lost is None and rank not in self.status.numbers("finished"):
                 self.lost = rank
 
@@ -215,7 +208,7 @@ class _Job:
         elif number:
             _say(f"{self._named(rank)} was killed by signal {number}")
         else:
-            _say(f"{self._named(rank)} ended before its work was done")
+            _say(f"{self._named(rank)} was killed, or left, before its work was done")
         return returned if returned > 0 else 1
 
     def _culprit(self, banner: str) -> tuple[int | None, int]:
@@ -227,49 +220,33 @@ class _Job:
         ranks = {pid: rank for rank, pid in self.status.numbers("pids").items()}
         blamed = int(told[1]) if told else ranks.get(int(pid[1])) if pid else None
         rank = blamed if self.lost is None else self.lost
-        number = re.search(r"signal (\d+)", banner)
-        return rank, int(number[1]) if number and rank is not None and rank == blamed else 0
+        number = re.search(r"on signal (\d+)|\(signal (\d+)\)", banner)
+        return rank, int(number[1] or number[2]) if number and rank is not None and rank == blamed else 0
 
 
-class _Exits:
-    """Sees processes of others end, in the order in which they do; Linux only, elsewhere it sees nothing."""
+class _Lifelines:
+    """A named pipe a rank, which the rank holds open as long as it lives; tells who let go, first first."""
 
-    def __init__(self) -> None:
-        self._met: set[int] = set()
-        self._alive: dict[int, int | None] = {}  # pidfd -> rank
-        self._early: list[int] = []
-        self._queue = select.epoll() if hasattr(select, "epoll") and hasattr(os, "pidfd_open") else None
+    def __init__(self, status: Status, ranks: int):
+        self._ranks = {status.lifeline(rank): rank for rank in range(ranks)}
+        # epoll queues events as they happen, so that the order is right however late one asks
+        self._queue: Any = select.epoll() if hasattr(select, "epoll") else select.poll()
+        for handle in self._ranks:
+            self._queue.register(handle, select.POLLIN)
 
-    def meet(self, pid: int, rank: int | None) -> None:
-        """Watch a process from now on; rank: what `gone` is to call it, None for a mere alarm."""
-        if pid in self._met or self._queue is None:
-            return
-        self._met.add(pid)
-        try:
-            handle = os.pidfd_open(pid)
-        except OSError:
-            self._early += [] if rank is None else [rank]
-            return
-        self._alive[handle] = rank
-        self._queue.register(handle, select.EPOLLIN)
-
-    def gone(self, wait_s: float) -> list[int]:
-        """The ranks that ended since the last call, first first; waits at most so long for one."""
-        if self._queue is None:
-            time.sleep(wait_s)
-            return []
-        out, self._early = self._early, []
-        for handle, _ in self._queue.poll(0.0 if out else wait_s):  # epoll queues events as they happen
-            rank = self._alive.pop(handle)
+    def let_go(self) -> list[int]:
+        """The ranks that ended since the last call."""
+        out = []
+        for handle, _ in self._queue.poll(0):
+            out.append(self._ranks.pop(handle))
+            self._queue.unregister(handle)
             os.close(handle)
-            out += [] if rank is None else [rank]
         return out
 
     def close(self) -> None:
-        for handle in self._alive:
+        """Let go of the others."""
+        for handle in self._ranks:
             os.close(handle)
-        if self._queue is not None:
-            self._queue.close()
 
 
 def _say(sentence: str) -> None:

@@ -6,6 +6,7 @@ they write to stderr. Nothing here imports MPI: reporting must work where it is 
 """
 
 import contextlib
+import fcntl
 import json
 import os
 import signal
@@ -21,6 +22,7 @@ from distest.errors import DistestError, UsageError, WireError
 from distest.wire.turn import hosted
 
 STATUS = "DISTEST_STATUS"
+HIGH = 200  # above the files a rank opens before it starts to work
 WATCHED = "DISTEST_WATCHED"  # set where the launcher's own stderr is a terminal: ranks only see a pipe
 _SIZES = ("OMPI_COMM_WORLD_SIZE", "PMI_SIZE")
 _RANKS = ("OMPI_COMM_WORLD_RANK", "PMI_RANK", "PMIX_RANK")
@@ -48,7 +50,7 @@ def guarded(function: Callable[[], int | None]) -> int:
         return function() or 0
     status = own_status()
     if status:
-        status.tell("pids", f"{_place()[0]} {os.getpid()}")
+        status.hold(_place()[0])
     try:
         code = function() or 0
     except SystemExit as leaving:
@@ -67,9 +69,7 @@ def guarded(function: Callable[[], int | None]) -> int:
         trace = "".join(traceback.format_exception(error))
         _end_job(1, f"{_here()} failed: {type(error).__name__}: {error}", trace)
     ranks_finished(code)
-    return (
-        0 if status else code
-    )  # the launcher reads the code there; mpirun would kill ranks that are not done yet
+    return 0 if status else code  # the launcher reads the code there; mpirun would kill ranks that are not done yet
 
 
 def rank_started(parties: int) -> None:
@@ -119,6 +119,24 @@ class Status:
         """Add a line to a matter; a folder that is gone is no reason to fail."""
         with contextlib.suppress(OSError), open(self.folder / matter, "a", encoding="utf-8") as file:
             file.write(line + "\n")
+
+    def lifeline(self, rank: int) -> int:
+        """The launcher's end of a rank's lifeline: a handle that reports when the rank lets go."""
+        path = self.folder / f"alive.{rank}"
+        os.mkfifo(path)
+        return os.open(path, os.O_RDONLY | os.O_NONBLOCK)
+
+    def hold(self, rank: int) -> None:
+        """Hold the lifeline until this process ends, however it ends.
+
+        Its number is high, because Linux ends the files of a dead process from the highest down: so the launcher
+        notices before MPI does and begins to kill the other ranks.
+        """
+        self.tell("pids", f"{rank} {os.getpid()}")
+        with contextlib.suppress(OSError):
+            handle = os.open(self.folder / f"alive.{rank}", os.O_WRONLY | os.O_NONBLOCK)
+            fcntl.fcntl(handle, fcntl.F_DUPFD_CLOEXEC, HIGH)
+            os.close(handle)
 
     def lines(self, matter: str) -> list[str]:
         """What was told; a line that is still being written waits for the next time."""

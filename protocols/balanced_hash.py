@@ -54,13 +54,15 @@ class BalancedHash(RefereeProtocol):
         """Bits of a symbol of the padded domain."""
         return hashing.padded_bits(self.task)
 
+    def rows(self, coins: PublicCoins) -> hashing.RowsOf:
+        """The vectors a, alpha a, ... of a range of servers, uint32 (bits, servers)."""
+        return lambda part: hashing.multiples(coins, part, self.t, self.bits)
+
     def message(self, servers: Servers, coins: Coins) -> Words | Messages:
-        rows = hashing.multiples(coins.public, servers.parties, self.t, self.bits)
-        return hashing.message(servers, self.task.n, rows)
+        return hashing.message(servers, self.task.n, self.bits, self.rows(coins.public))
 
     def read(self, speakers: range, reader: BitReader, coins: PublicCoins) -> Tally:
-        rows = hashing.multiples(coins, speakers, self.t, self.bits)
-        return hashing.tally(reader, speakers, self.t, rows)
+        return hashing.tally(reader, speakers, self.t, self.bits, self.rows(coins))
 
     def decide(self, tally: Tally) -> Pmf:
         each = self.task.m * ((1 << self.bits) - 1) / (self.padded_n() - 1)

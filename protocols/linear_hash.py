@@ -7,7 +7,7 @@ from analysis.bounds import risks
 from distest.bits import BitReader, Messages, Words
 from distest.coins import Coins, PublicCoins
 from distest.errors import UsageError
-from distest.kernels.linear_hash import Rows, cycle_length, cycle_rows
+from distest.kernels.linear_hash import cycle_length, cycle_rows
 from distest.learning.fitting import hashing
 from distest.learning.norms import Pmf
 from distest.learning.protocol import CoinUse, RefereeProtocol, Risk
@@ -60,17 +60,17 @@ class LinearHash(RefereeProtocol):
         """Bits of a symbol of the padded domain."""
         return hashing.padded_bits(self.task)
 
-    def rows(self, block: range, coins: PublicCoins) -> Rows:
-        """The matrices of a block of servers, uint32 (bits, at least len(block))."""
+    def rows(self, coins: PublicCoins) -> hashing.RowsOf:
+        """The matrices of a range of servers, uint32 (bits, at least as many columns as servers)."""
         if self.design == "cycle":
-            return cycle_rows(block, self.t, self.bits)
-        return hashing.full_rank(coins, block, self.t, self.bits)
+            return lambda part: cycle_rows(part, self.t, self.bits)
+        return lambda part: hashing.full_rank(coins, part, self.t, self.bits)
 
     def message(self, servers: Servers, coins: Coins) -> Words | Messages:
-        return hashing.message(servers, self.task.n, self.rows(servers.parties, coins.public))
+        return hashing.message(servers, self.task.n, self.bits, self.rows(coins.public))
 
     def read(self, speakers: range, reader: BitReader, coins: PublicCoins) -> Tally:
-        return hashing.tally(reader, speakers, self.t, self.rows(speakers, coins))
+        return hashing.tally(reader, speakers, self.t, self.bits, self.rows(coins))
 
     def decide(self, tally: Tally) -> Pmf:
         n, m = self.task.n, self.task.m

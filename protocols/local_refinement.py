@@ -7,7 +7,7 @@ import numpy as np
 
 from distest.bits import BitReader, Messages, Words
 from distest.coins import Coins, PublicCoins
-from distest.errors import UsageError
+from distest.errors import ModelError, UsageError
 from distest.kernels import grouping, systematic
 from distest.learning.fitting import allocation, one_sample
 from distest.learning.norms import Pmf
@@ -97,7 +97,8 @@ class LocalRefinement(Protocol[Refined]):
         return replace(state, named=named, watched=watched)
 
     def estimate(self, state: Refined) -> Pmf:
-        assert state.first is not None and state.named is not None and state.watched is not None
+        if state.first is None or state.named is None or state.watched is None:
+            raise ModelError("local_refinement has an estimate after its two turns, not before")
         watchers = self._watchers()
         back = (state.watched < FEW) & (state.watched < watchers)
         return np.where(back, state.first / watchers, state.named / np.maximum(state.watched, 1))

@@ -1,4 +1,7 @@
-"""Slow and obvious versions of what the kernels do, on strings of '0' and '1'. Oracles of the tests, nothing else."""
+"""Slow and obvious versions of what the kernels do, on strings of '0' and '1'.
+
+Oracles of the tests, nothing else.
+"""
 
 from collections.abc import Sequence
 from itertools import combinations_with_replacement

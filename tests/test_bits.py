@@ -114,9 +114,7 @@ def test_a_reader_gives_back_every_field(rows: list[Row]) -> None:
 
 
 @given(st.binary(max_size=12), st.integers(0, 7), st.integers(0, 20), st.integers(0, 64), st.integers(1, 3))
-def test_a_reader_refuses_the_first_bit_too_many(
-    data: bytes, less: int, count: int, width: int, fields: int
-) -> None:
+def test_a_reader_refuses_the_first_bit_too_many(data: bytes, less: int, count: int, width: int, fields: int) -> None:
     n_bits = max(0, 8 * len(data) - less)
     reader = BitReader(np.frombuffer(data, np.uint8), n_bits)
     if count * width * fields > n_bits:

@@ -188,3 +188,12 @@ def _information_needed(D: Floats, error: float, overlap: bool) -> Floats:
         low = np.where(enough, middle, low)
         high = np.where(enough, high, middle)
     return np.where(possible, low, 0.0)
+
+
+def error_under_prior(bits_total: float, n_sub: int, D: float, overlap: bool = True) -> float:
+    """Return the l1 error that B bits leave at least, both averaged over one given prior of pairs.
+
+    G((2/n') T, D) with T from total bits: Proposition 6.3 before the maximum over priors is taken.
+    """
+    grid = PairGrid(n_sub=np.array([[float(n_sub)]]), D=np.array([[D]]))
+    return float(G(2.0 * bits_total * grid.trace_per_bit() / n_sub, grid.D, overlap)[0, 0])

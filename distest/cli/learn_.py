@@ -177,17 +177,20 @@ def _show(spec: specs.LearnSpec, trial: Any, ranks: int, made: list[dict[str, An
     for row in rows:
         if row["padded n"] == first["n"]:
             row["padded n"] = None
-    for key in ("l2^2 s.e.", "predicted", "padded n"):
+    for key in ("l2^2 s.e.", "predicted", "lower bound, bits", "padded n"):
         if all(row[key] is None for row in rows):
             for row in rows:
                 del row[key]
+    if all(row["runs"] == 1 for row in rows):
+        for row in rows:
+            del row["runs"]
     notes = []
     if padded:
         sizes = ", ".join(map(str, padded))
         notes.append(f"the hashes pad n = {first['n']} to {sizes}, the next power of two")
     if any("measured/provable" in row for row in rows):
         notes.append("error, bits and bound are averages over the prior of the bound (docs/bounds.md, 6.8)")
-    elif rows[0]["lower bound, bits"] is not None:
+    elif "lower bound, bits" in rows[0]:
         notes.append("lower bound: bits the worst p needs at this l2^2; p here is not the worst, so no ratio is formed")
     tables.show("", rows, "; ".join(notes))
 

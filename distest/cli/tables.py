@@ -5,6 +5,10 @@ import sys
 from collections.abc import Sequence
 from typing import Any
 
+from distest import rank
+
+WIDE = 240  # characters, where nobody's terminal sets the width
+
 
 def json_lines(rows: Sequence[dict[str, Any]]) -> None:
     """One object a line on stdout."""
@@ -13,21 +17,27 @@ def json_lines(rows: Sequence[dict[str, Any]]) -> None:
 
 
 def show(title: str, rows: Sequence[dict[str, Any]], note: str = "") -> None:
-    """A table on stdout, as wide as it needs to be where nobody watches, as wide as the terminal otherwise."""
+    """A table on stdout: as wide as the terminal, or as it needs to be where nobody watches one."""
     from rich import box
     from rich.console import Console
     from rich.table import Table
 
     if not rows:
         return
-    table = Table(title=title, title_justify="left", box=box.SIMPLE_HEAD, caption=note, caption_justify="left")
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, show_edge=False)
     for key in rows[0]:
         number = all(isinstance(row[key], int | float) or row[key] is None for row in rows)
         table.add_column(key, justify="right" if number else "left", overflow="fold")
     for row in rows:
         table.add_row(*(shown(value) for value in row.values()))
-    width = None if sys.stdout.isatty() else 200
-    Console(width=width, highlight=False).print(table)
+    # a rank's stdout is a pseudo-terminal of the launcher's: it says nothing about who reads
+    watched = sys.stdout.isatty() and not rank.in_mpi()
+    console = Console(width=None if watched else WIDE, force_terminal=watched, highlight=False)
+    if title:
+        console.print(title)
+    console.print(table)
+    if note:
+        console.print(f"({note})", soft_wrap=True)
 
 
 def shown(value: Any) -> str:

@@ -79,7 +79,7 @@ def full_rank_rows(words: NDArray[np.uint64], t: int, bits: int) -> tuple[Rows, 
     rows = np.zeros((bits, m), np.uint32)
     if worth_compiling(4 * words.size * (64 // t)):
         left = np.empty(m, np.int64)
-        scratch = np.empty(bits, np.uint32)
+        scratch = np.empty((bits, 512), np.uint32)
         loop = jitted("linear_hash").full_rank_rows
         return rows, left[: loop(np.ascontiguousarray(words), t, scratch, rows, left)]
     shifts = np.uint64(64 - t) - np.uint64(t) * np.arange(64 // t, dtype=np.uint64)
@@ -128,21 +128,19 @@ def encode(samples: NDArray[np.int32], rows: Rows) -> Codes:
     return out
 
 
-def accumulate(codes: Codes, rows: Rows, t: int) -> Ints:
-    """For each v of GF(2)^t the sum of (-1)^(u . code) over servers and u != 0 with sum_j u_j row_j = v, int64 (2^t,)."""
-    sums = np.zeros(1 << t, np.int64)
+def accumulate(codes: Codes, rows: Rows, sums: Ints) -> None:
+    """Add to sums[v], int64 (2^t,), the (-1)^(u . code) of all servers and u != 0 with sum_j u_j row_j = v."""
     bits = len(rows)
     steps = np.array([(k & -k).bit_length() - 1 for k in range(1, 1 << bits)], np.int64)
-    if worth_compiling(codes.size * steps.size + sums.size):
+    if worth_compiling(codes.size * steps.size):
         jitted("linear_hash").accumulate(np.ascontiguousarray(codes), rows, steps, sums)
-        return sums
+        return
     v = np.zeros(codes.size, np.uint32)
     sign = np.ones(codes.size, np.int64)
     for j in steps.tolist():
         v ^= rows[j, : codes.size]
         sign *= 1 - 2 * (codes >> np.uint8(j) & np.uint8(1)).astype(np.int64)
         np.add.at(sums, v, sign)
-    return sums
 
 
 def hadamard(values: Ints) -> Ints:

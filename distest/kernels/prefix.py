@@ -32,7 +32,6 @@ SYMBOLS_AT = LOOKUP_AT + (1 << LOOKUP)
 PYTHON = 32  # a symbol in the Python loop costs about as much as this many in a numpy pass
 
 NO_TABLE = np.zeros(0, np.int64)
-NO_TABLE.flags.writeable = False
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -77,7 +76,7 @@ def stream(column: Column, codes: Codes, widths: Bytes) -> Stream:
     pairs = np.empty(1 << 16, np.uint64)
     taken = np.empty(1 << WINDOW, np.uint16)
     found = np.empty(1 << WINDOW, np.uint64)
-    loops = jitted("prefix")
+    loops = jitted("streams")
     loops.build_pairs(codes, widths, pairs)
     loops.build_windows(codes, widths, np.empty(1 << WINDOW, np.uint16), taken, found)
     return Stream(column, codes, widths, pairs, taken, found)
@@ -92,7 +91,7 @@ def encode_table(symbols: Bytes, code: Stream) -> tuple[Bytes, int]:
     high = int(symbols.max()) if symbols.size else 0
     widest = int(code.widths[: high + 1].max())
     out = np.empty((symbols.size * widest + 7) // 8 + SPARE, np.uint8)
-    n_bits = int(jitted("prefix").encode_stream(symbols, code.pairs, code.codes, code.widths, out))
+    n_bits = int(jitted("streams").encode_stream(symbols, code.pairs, code.codes, code.widths, out))
     end = (n_bits + 7) // 8 + SPARE
     out[end - SPARE : end] = 0
     return out[:end], n_bits
@@ -106,7 +105,7 @@ def decode_table(data: Bytes, at: int, limit: int, count: int, code: Stream) -> 
     """
     out = np.empty(count, np.uint8)
     column = np.array([code.column.kind, code.column.a, code.column.b, code.column.c])
-    done, at, status = jitted("prefix").decode_stream(
+    done, at, status = jitted("streams").decode_stream(
         data, at, limit, column, code.column.table, code.taken, code.found, out
     )
     return out[:done], int(at), int(status)
@@ -133,9 +132,7 @@ def decode_rows(
     if any(column.table.size for column in columns):
         sizes = [0, *(column.table.size for column in columns[:-1])]
         plan[:, 1] += np.cumsum(sizes) * (plan[:, 0] == HUFFMAN)
-        tables = (
-            columns[0].table if len(columns) == 1 else np.concatenate([column.table for column in columns])
-        )
+        tables = columns[0].table if len(columns) == 1 else np.concatenate([column.table for column in columns])
     done, status = jitted("prefix").decode_rows(data, at, limit, plan, tables, values, ends)
     return values[:done], ends[:done], int(status)
 

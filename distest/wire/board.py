@@ -5,6 +5,7 @@ exact number of bits and then its bytes. Which parties a block holds follows fro
 are little-endian. No lengths of messages: whoever reads a board has to decode it.
 """
 
+import contextlib
 import hashlib
 import os
 import struct
@@ -14,7 +15,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from distest.errors import ModelError, WireError
+from distest.errors import ModelError, UsageError, WireError
 from distest.wire.turn import Readers, Turn, blocks_of
 
 MAGIC = b"DTBOARD1"
@@ -39,7 +40,7 @@ class Chunk:
 
 def block_digest(block: range, chunk: Chunk) -> bytes:
     """SHA-256 of one block: its parties, its exact length, its bits."""
-    head = struct.pack("<qqqQ", block.start, block.stop, block.step, chunk.n_bits)
+    head = struct.pack("<qqqQ", *_bounds(block), chunk.n_bits)
     return hashlib.sha256(head + chunk.payload.tobytes()).digest()
 
 
@@ -56,7 +57,8 @@ def transcript_digest(turns: list[bytes]) -> str:
 
 
 def _bounds(r: range) -> tuple[int, int, int]:
-    return r.start, r.stop, r.step
+    """First party, last party + 1, step: the same three numbers for ranges of the same parties."""
+    return (r.start, r[-1] + 1, r.step if len(r) > 1 else 1) if r else (0, 0, 1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,9 +91,19 @@ class Board:
         return transcript_digest(turns)
 
     def save(self, path: Path) -> None:
-        """Write the file whole or not at all."""
+        """Write the file whole or not at all. Raises UsageError where it cannot be written."""
         partial = path.with_name(path.name + ".partial")
-        with open(partial, "wb") as file:
+        try:
+            self._write(partial)
+            os.replace(partial, path)
+        except OSError as error:
+            raise UsageError(f"{path} cannot be written ({error.strerror})") from None
+        finally:
+            with contextlib.suppress(OSError):
+                partial.unlink(missing_ok=True)
+
+    def _write(self, path: Path) -> None:
+        with open(path, "wb") as file:
             file.write(_HEAD.pack(MAGIC, self.parties, len(self.posts)))
             for post in self.posts:
                 turn = post.turn
@@ -102,7 +114,6 @@ class Board:
                     file.write(chunk.payload.tobytes())
             file.flush()
             os.fsync(file.fileno())
-        os.replace(partial, path)
 
     @classmethod
     def load(cls, path: Path) -> "Board":
@@ -134,9 +145,10 @@ def _parse(data: bytes) -> Board:
     board = Board(parties)
     for _ in range(turns):
         round_, readers, start, stop, step, count = take(_TURN)
-        if readers >= len(_READERS) or step < 1 or not 0 <= start <= stop <= parties + step:
+        speakers = range(start, stop, max(step, 1))
+        if readers >= len(_READERS) or not 0 <= start <= stop <= parties or _bounds(speakers) != (start, stop, step):
             raise WireError(f"round {round_} has speakers {start}..{stop} step {step}, which cannot be")
-        turn = Turn(round_, range(start, stop, step), _READERS[readers])
+        turn = Turn(round_, speakers, _READERS[readers])
         if count > len(data) // _BLOCK.size:
             raise WireError(f"round {round_} announces {count} blocks for {parties} parties")
         expected = sum(1 for _ in blocks_of(turn.speakers, range(parties), parties))

@@ -58,6 +58,7 @@ class Ledger:
         if (
             last is not None
             and isinstance(kept, int)
+            and isinstance(last.lengths, int)  # an array may not be compared
             and (last.round, last.direction, last.lengths) == (entry.round, entry.direction, kept)
             and last.parties.step == parties.step
             and last.parties[-1] + parties.step == parties.start

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from distest.kernels.jit._jit import i64, kernel, parity, u8, u32, u64
+from distest.kernels.jit._jit import i64, inline, kernel, parity, u8, u32, u64
 from distest.kernels.jit.below import below
 
 Array = Any
@@ -22,38 +22,64 @@ def field_rows(words: Array, t: int, tail: int, rows: Array) -> None:
             rows[j, i] = a
 
 
+@inline
+def next_independent(word: Any, t: Any, pieces: Any, found: Any, i: Any, reduced: Array, rows: Array) -> Any:
+    """Take rows for server i from the pieces of a word; returns how many it has then."""
+    for _ in range(pieces):
+        piece = u32(word >> u64(64 - t))
+        word <<= u64(t)
+        rest = piece
+        for j in range(found):
+            rest = min(rest, rest ^ reduced[j, 0])  # clears the leading bit of reduced[j]
+        if rest != 0 and found < rows.shape[0]:
+            reduced[found, 0] = rest
+            rows[found, i] = piece
+            found += 1
+    return found
+
+
 @kernel
 def full_rank_rows(words: Array, t: int, reduced: Array, rows: Array, left: Array) -> int:
     """rows[:, i] = the first independent vectors among the t-bit pieces of words[i], from the top.
 
-    Parties whose words do not hold enough of them are put into `left`; returns how many they are. `reduced`
-    is scratch, uint32, one entry a row.
+    Servers whose words do not hold enough of them are put into `left`; returns how many they are. `reduced` is
+    scratch, uint32, one line a row. Most servers can keep their first pieces: whether they are independent is found
+    out for a line of servers at once, and only the others are looked at one by one.
     """
-    bits = rows.shape[0]
+    bits, span = reduced.shape
     pieces = 64 // t
-    up = u64(64 - t)
+    mask = u64((1 << t) - 1)
     short = 0
-    for i in range(words.shape[0]):
-        found = 0
-        for k in range(words.shape[1]):
-            word = words[i, k]
-            for _ in range(pieces):
-                piece = u32(word >> up)
-                word <<= u64(t)
-                rest = piece
-                for j in range(found):
-                    rest = min(rest, rest ^ reduced[j])
-                if rest != 0:
-                    reduced[found] = rest
-                    rows[found, i] = piece
-                    found += 1
-                    if found == bits:
-                        break
-            if found == bits:
-                break
-        if found < bits:
-            left[short] = i
-            short += 1
+    for start in range(0, words.shape[0], span):
+        size = min(span, words.shape[0] - start)
+        for j in range(bits):
+            k = j // pieces
+            down = u64(64 - t * (j % pieces + 1))
+            for i in range(size):
+                piece = u32((words[start + i, k] >> down) & mask)
+                rows[j, start + i] = piece
+                reduced[j, i] = piece
+            for before in range(j):
+                for i in range(size):
+                    rest = reduced[j, i]
+                    reduced[j, i] = min(rest, rest ^ reduced[before, i])
+        bad = 0
+        for i in range(size):
+            lowest = reduced[0, i]
+            for j in range(1, bits):
+                lowest = min(lowest, reduced[j, i])
+            left[short + bad] = start + i
+            bad += i64(lowest == 0)
+        kept = short
+        for place in range(short, short + bad):
+            i = left[place]
+            found = 0
+            for k in range(words.shape[1]):
+                found = next_independent(words[i, k], t, pieces, found, i, reduced, rows)
+            if found < bits:
+                left[kept] = i
+                kept += 1
+        short = kept
     return short
 
 

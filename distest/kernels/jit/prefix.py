@@ -1,4 +1,4 @@
-"""numba loops of `distest.kernels.prefix`: prefix codes, symbol by symbol in rows and by tables in streams.
+"""numba loops of `distest.kernels.prefix`: prefix codes, symbol by symbol.
 
 A position is a bit count from the start of `data`, `limit` the first bit that may not be read. Every loop
 checks it before it reads further, so with SPARE bytes behind the data no load leaves the array, whatever the
@@ -7,7 +7,7 @@ bits say.
 
 from typing import Any
 
-from distest.kernels.jit._jit import i64, kernel, leading_zeros, load_be, store_be, u8, u64
+from distest.kernels.jit._jit import i64, kernel, leading_zeros, load_be, u64
 from distest.kernels.jit.bitpack import read
 from distest.kernels.prefix import (
     DELTA,
@@ -23,9 +23,7 @@ from distest.kernels.prefix import (
     OMEGA,
     STARTS_AT,
     SYMBOLS_AT,
-    TAKEN,
     TRUNCATED,
-    WINDOW,
 )
 
 Array = Any
@@ -179,9 +177,7 @@ def one(data: Array, at: int, limit: int, kind: int, a: int, b: int, c: int, tab
 
 
 @kernel
-def decode_rows(
-    data: Array, at: int, limit: int, plan: Array, tables: Array, out: Array, ends: Array
-) -> Step:
+def decode_rows(data: Array, at: int, limit: int, plan: Array, tables: Array, out: Array, ends: Array) -> Step:
     """Fill out (m, f) row by row and ends (m,) with the bit behind each row; return (rows decoded, 0 or the
     error).
 
@@ -199,150 +195,3 @@ def decode_rows(
             row += step
         ends[i] = at
     return m, 0
-
-
-@kernel
-def build_pairs(codes: Array, widths: Array, pairs: Array) -> None:
-    """pairs[256 * x + y] = the words of x and y as one, times 64, plus their bits; 63 where above 56."""
-    for x in range(256):
-        for y in range(256):
-            length = i64(widths[x]) + i64(widths[y])
-            if widths[x] == 0 or widths[y] == 0 or length > 56:
-                pairs[256 * x + y] = u64(63)
-            else:
-                pairs[256 * x + y] = (((codes[x] << u64(widths[y])) | codes[y]) << u64(6)) | u64(length)
-
-
-@kernel
-def encode_stream(symbols: Array, pairs: Array, codes: Array, widths: Array, out: Array) -> Any:
-    """Write the words of uint8 symbols from bit 0 on, eight symbols a store; return the number of bits.
-
-    `out` has 8 bytes to spare behind the last bit. Up to seven bits wait in `acc` between stores.
-    """
-    acc = u64(0)
-    held = u64(0)
-    byte = i64(0)
-    whole = symbols.size >> 3
-    for group in range(whole):
-        x = load_be(symbols, 8 * group)
-        p = pairs[i64(x >> u64(48))]
-        q = pairs[i64((x >> u64(32)) & u64(65535))]
-        r = pairs[i64((x >> u64(16)) & u64(65535))]
-        s = pairs[i64(x & u64(65535))]
-        right = (r & u64(63)) + (s & u64(63))
-        length = (p & u64(63)) + (q & u64(63)) + right
-        if length <= u64(56):
-            word = ((p >> u64(6)) << (q & u64(63))) | (q >> u64(6))
-            word = (word << right) | ((r >> u64(6)) << (s & u64(63))) | (s >> u64(6))
-            acc |= word << (u64(64) - held - length)
-            store_be(out, byte, acc)
-            held += length
-            byte += i64(held >> u64(3))
-            acc <<= held & u64(56)
-            held &= u64(7)
-            continue
-        for i in range(8 * group, 8 * group + 8):
-            acc, held, byte = _put(codes[symbols[i]], u64(widths[symbols[i]]), acc, held, byte, out)
-    for i in range(8 * whole, symbols.size):
-        acc, held, byte = _put(codes[symbols[i]], u64(widths[symbols[i]]), acc, held, byte, out)
-    store_be(out, byte, acc)
-    return 8 * byte + i64(held)
-
-
-@kernel
-def _put(code: int, width: int, acc: int, held: int, byte: int, out: Array) -> tuple[int, int, int]:
-    """One word of 0 to 64 bits, in two halves so that with the bits held back it fits in 64."""
-    for half in range(2):
-        n = width >> u64(1) if half == 0 else width - (width >> u64(1))
-        bits = code >> (width - n) if half == 0 else code
-        if n == u64(0):
-            continue
-        bits &= (u64(1) << n) - u64(1)
-        acc |= bits << (u64(64) - held - n)
-        store_be(out, byte, acc)
-        held += n
-        byte += i64(held >> u64(3))
-        acc <<= held & u64(56)
-        held &= u64(7)
-    return acc, held, byte
-
-
-@kernel
-def build_windows(codes: Array, widths: Array, first: Array, taken: Array, found: Array) -> None:
-    """For each window of WINDOW bits the whole words that it starts with, eight at most.
-
-    first (2^WINDOW,) uint16 is scratch: width and symbol of the first word. taken[w] = bits of all the words,
-    plus 64 times their number; found[w] the symbols, first in the top byte. Zero where even the first word is
-    longer.
-    """
-    for w in range(first.size):
-        first[w] = 0
-    for x in range(256):
-        n = i64(widths[x])
-        if 0 < n <= WINDOW:
-            start = i64(codes[x]) << (WINDOW - n)
-            for w in range(start, start + (1 << (WINDOW - n))):
-                first[w] = (n << 8) | x
-    for w in range(first.size):
-        used = i64(0)
-        count = i64(0)
-        symbols = u64(0)
-        while count < 8:
-            entry = i64(first[(w << used) & (first.size - 1)])
-            if entry == 0 or used + (entry >> 8) > WINDOW:
-                break
-            used += entry >> 8
-            symbols |= u64(entry & 255) << u64(56 - 8 * count)
-            count += 1
-        taken[w] = used + 64 * count
-        found[w] = symbols
-
-
-@kernel
-def decode_stream(
-    data: Array, at: int, limit: int, code: Array, tables: Array, taken: Array, found: Array, out: Array
-) -> tuple[int, int, int]:
-    """Decode uint8 symbols of one code into out; return (symbols, bit behind them, 0 or the error or TAKEN).
-
-    Four windows a load. A window that starts with a long word takes nothing, and so do those behind it: one
-    test after the four finds it, and `one` reads it. TAKEN: a symbol above 255 stands at that bit.
-    """
-    kind, a, b, c = code[0], code[1], code[2], code[3]
-    shift = u64(64 - WINDOW)
-    i = i64(0)
-    n = out.size
-    while i < n:
-        if i + 32 <= n and at + 64 <= limit:
-            v = load_be(data, at >> 3) << u64(at & 7)
-            w = i64(v >> shift)
-            e = u64(taken[w])
-            store_be(out, i, found[w])
-            total = e
-            v <<= e & u64(63)
-            w = i64(v >> shift)
-            e = u64(taken[w])
-            store_be(out, i + i64(total >> u64(6)), found[w])
-            total += e
-            v <<= e & u64(63)
-            w = i64(v >> shift)
-            e = u64(taken[w])
-            store_be(out, i + i64(total >> u64(6)), found[w])
-            total += e
-            v <<= e & u64(63)
-            w = i64(v >> shift)
-            e = u64(taken[w])
-            store_be(out, i + i64(total >> u64(6)), found[w])
-            total += e
-            at += i64(total & u64(63))
-            i += i64(total >> u64(6))
-            if e:
-                continue
-        x, end = one(data, at, limit, kind, a, b, c, tables)
-        if x < 0:
-            return i, at, x
-        if x > 255:
-            return i, at, TAKEN
-        out[i] = u8(x)
-        i += 1
-        at = end
-    return i, at, 0

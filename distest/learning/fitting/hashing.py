@@ -7,6 +7,8 @@ over all 2^t characters of coefficient times sign. Each character is counted on 
 where some have been sent more often than others.
 """
 
+from collections.abc import Callable, Iterator
+
 import numpy as np
 
 from distest.bits import BitReader, Messages
@@ -18,6 +20,9 @@ from distest.learning.fitting import one_sample
 from distest.learning.norms import Pmf
 from distest.learning.servers import Servers
 from distest.learning.task import Task
+
+RowsOf = Callable[[range], Rows]
+_PART = 1 << 14
 
 
 def padded_bits(task: Task) -> int:
@@ -54,18 +59,33 @@ def full_rank(coins: PublicCoins, block: range, t: int, bits: int) -> Rows:
     return rows
 
 
-def message(servers: Servers, n: int, rows: Rows) -> Messages:
-    """The hash of every server's sample, one bit a row."""
-    return Messages.of_symbols(linear_hash.encode(one_sample.symbols(servers, n), rows), len(rows))
+def message(servers: Servers, n: int, bits: int, rows: RowsOf) -> Messages:
+    """The hash of every server's sample, one bit a row; rows(parties) gives the rows of a range of servers."""
+    samples = one_sample.symbols(servers, n)
+    codes = np.empty(len(servers), np.uint8)
+    for at, part in _parts(servers.parties):
+        codes[at] = linear_hash.encode(samples[at], rows(part))
+    return Messages.of_symbols(codes, bits)
 
 
-def tally(reader: BitReader, speakers: range, t: int, rows: Rows) -> Ints:
+def tally(reader: BitReader, speakers: range, t: int, bits: int, rows: RowsOf) -> Ints:
     """The mirror of `message`: for each character the sum of the signs that were sent for it, int64 (2^t,)."""
-    return linear_hash.accumulate(reader.symbols(len(speakers), len(rows)), rows, t)
+    codes = reader.symbols(len(speakers), bits)
+    sums = np.zeros(1 << t, np.int64)
+    for at, part in _parts(speakers):
+        linear_hash.accumulate(codes[at], rows(part), sums)
+    return sums
+
+
+def _parts(parties: range) -> Iterator[tuple[slice, range]]:
+    """A block in parts whose rows stay in the cache."""
+    for start in range(0, len(parties), _PART):
+        at = slice(start, start + _PART)
+        yield at, parties[at]
 
 
 def estimate(sums: Ints, n: int, servers_each: float) -> Pmf:
-    """The pmf on the first n symbols where each character but 0 was sent by `servers_each` servers, or will be on average.
+    """The pmf on the first n symbols where each character but 0 is sent by `servers_each` servers, on average.
 
     With m servers of b bits that average is m(K-1)/(2^t-1), and the estimate is the usual (Z_x/m - rho)/(1 -
     rho) with Z_x = 2^-b (m + WHT(sums)_x), the number of servers whose message fits x, and rho the chance of
@@ -91,7 +111,7 @@ def cycle_estimate(sums: Ints, n: int, m: int, t: int, bits: int) -> Pmf:
 
 
 def require_cycle(name: str, task: Task, bits: int) -> None:
-    """Raise UsageError where GF(2)^t does not fall into subspaces of 2^bits vectors, or m servers cannot send them all."""
+    """Raise UsageError where `bits` does not divide t, or m servers are fewer than the subspaces of the cycle."""
     t = padded_bits(task)
     if t % bits:
         fits = ", ".join(str(b) for b in range(1, one_sample.BITS_MAX + 1) if t % b == 0)

@@ -1,0 +1,54 @@
+"""How fast is fixed-width packing? Gigasymbols a second on one core, widths 1 to 8, from and to uint8.
+
+Against memcpy of the same bytes; at width 1 also against numpy's packbits and unpackbits alone. Medians of
+interleaved rounds. Run: python scripts/bench/bitpack.py [symbols] [rounds]
+"""
+
+import sys
+import time
+from collections.abc import Callable
+
+import numpy as np
+
+from distest.kernels import bitpack
+
+
+def medians(jobs: dict[str, Callable[[], object]], rounds: int) -> dict[str, float]:
+    """Median seconds of each job, one run of each a round, after one that is not timed."""
+    seconds: dict[str, list[float]] = {name: [] for name in jobs}
+    for round_ in range(rounds + 1):
+        for name, job in jobs.items():
+            start = time.perf_counter()
+            job()
+            if round_:
+                seconds[name].append(time.perf_counter() - start)
+    return {name: float(np.median(each)) for name, each in seconds.items()}
+
+
+def main() -> None:
+    count = int(sys.argv[1]) if len(sys.argv) > 1 else 1 << 22
+    rounds = max(int(sys.argv[2]) if len(sys.argv) > 2 else 21, 9)
+    print(f"{count} symbols, medians of {rounds} rounds, Gsymbol/s; ratios to memcpy of the symbols")
+    print(f"{'width':>5}{'pack':>8}{'unpack':>8}{'memcpy':>8}{'pack/':>8}{'unpack/':>8}")
+    for width in range(1, 9):
+        symbols = np.random.default_rng(width).integers(0, 1 << width, count, dtype=np.uint8)
+        data, _ = bitpack.pack_symbols(symbols, width)
+        target = np.empty_like(symbols)
+        jobs: dict[str, Callable[[], object]] = {
+            "pack": lambda s=symbols, w=width: bitpack.pack_symbols(s, w),
+            "unpack": lambda d=data, w=width: bitpack.unpack_symbols(d, w, count),
+            "memcpy": lambda s=symbols, t=target: np.copyto(t, s),
+        }
+        if width == 1:
+            jobs["packbits"] = lambda s=symbols: np.packbits(s)
+            jobs["unpackbits"] = lambda d=data: np.unpackbits(d, count=count)
+        rate = {job: count / each / 1e9 for job, each in medians(jobs, rounds).items()}
+        line = f"{width:5}{rate['pack']:8.2f}{rate['unpack']:8.2f}{rate['memcpy']:8.1f}"
+        line += f"{rate['pack'] / rate['memcpy']:8.2f}{rate['unpack'] / rate['memcpy']:8.2f}"
+        if width == 1:
+            line += f"   np.packbits {rate['packbits']:.2f}, np.unpackbits {rate['unpackbits']:.2f}"
+        print(line)
+
+
+if __name__ == "__main__":
+    main()
