@@ -55,12 +55,12 @@ def summary(records: Iterable[Row]) -> list[Row]:
             "predicted": predicted(group),
             "lower bound, bits": None,
         }
-        if under_prior:
+        if under_prior and l2_squared > 0:
             needed = bits_under_prior(l2_squared, prior["n_sub"], prior["a"], prior["D"])
             row["lower bound, bits"] = round(needed)
             row["measured/provable"] = bits / needed if needed > 0 else None
             row["prior"] = f"n'={prior['n_sub']} a={prior['a']} D={prior['D']:g}"
-        elif first["s"] == 1:
+        elif first["s"] == 1 and l2_squared > 0:
             row["lower bound, bits"] = round(best_lower_bits(first["n"], first["m"], "l2_squared", l2_squared).value)
         row["seconds"] = mean([r["seconds"] for r in group])
         row["padded n"] = first["padded_n"]

@@ -79,9 +79,7 @@ def _figure(records: Sequence[Row]) -> Figure:
     first = records[0]
     for position, (key, title) in enumerate(_ERRORS, 1):
         axes = figure.add_subplot(1, 2, position)
-        for (name, points), colour, marker in zip(
-            lines.items(), cycle(_COLOURS), cycle(_MARKERS), strict=False
-        ):
+        for (name, points), colour, marker in zip(lines.items(), cycle(_COLOURS), cycle(_MARKERS), strict=False):
             _draw_line(axes, points, key, name, colour, marker)
         if first["s"] == 1:
             _draw_bound(axes, first["n"], key)
@@ -92,7 +90,9 @@ def _figure(records: Sequence[Row]) -> Figure:
     figure.legend(handles, labels, loc="outside lower center", ncols=min(4, len(labels)), frameon=False)
     servers = sorted({r["m"] for r in records})
     shown = f"m = {servers[0]:,}" + (f" to {servers[-1]:,}" if len(servers) > 1 else "")
-    figure.suptitle(f"{_name(first)}: n = {first['n']:,}, {shown} servers, {first['s']} sample{'s' * (first['s'] > 1)} each")
+    figure.suptitle(
+        f"{_name(first)}: n = {first['n']:,}, {shown} servers, {first['s']} sample{'s' * (first['s'] > 1)} each"
+    )
     return figure
 
 

@@ -83,9 +83,7 @@ class Words:
         data, n_bits = bitpack.pack(self.code.ravel(), self.width.ravel())
         lengths = self.width.sum(axis=1, dtype=np.int64)
         uniform = lengths.size == 0 or bool((lengths == lengths[0]).all())
-        return Messages(
-            data, n_bits, len(lengths), (int(lengths[0]) if lengths.size else 0) if uniform else lengths
-        )
+        return Messages(data, n_bits, len(lengths), (int(lengths[0]) if lengths.size else 0) if uniform else lengths)
 
 
 class BitReader:

@@ -50,12 +50,19 @@ class Stream:
         """
         if count > PARTY_LIMIT or (parties and not 0 <= parties[0] <= parties[-1] < PARTY_LIMIT):
             raise UsageError(f"parties and indices of coins are below 2^32, got {parties} and {count} words")
-        digest = hashlib.sha256("\x1f".join((self.key, *self.path)).encode()).digest()
-        first, second = (int.from_bytes(digest[i : i + 8], "little") for i in (0, 8))
+        first, second = self._keys()
         if self.generator == "philox":
             strict: NDArray[np.uint64] = philox.words((first, second), parties, count)
             return strict
         return splitmix.words(first, parties, count)
+
+    def splitmix_key(self) -> int | None:
+        """The key of `splitmix.words`, for kernels that make their words themselves; None for other generators."""
+        return self._keys()[0] if self.generator == "splitmix" else None
+
+    def _keys(self) -> tuple[int, int]:
+        digest = hashlib.sha256("\x1f".join((self.key, *self.path)).encode()).digest()
+        return int.from_bytes(digest[:8], "little"), int.from_bytes(digest[8:16], "little")
 
     def common(self, count: int) -> NDArray[np.uint64]:
         """`count` words that belong to nobody in particular, uint64 (count,)."""

@@ -16,6 +16,7 @@ _ALONE = re.compile(
     rb"|This typically refers to a problem|Please see the FAQ page|\[(?:mpiexec|proxy)\S*@"
     rb"|\[\S+:\d+\] PMIX ERROR|\[warn\] Epoll"
 )
+_LINE_ENDS = re.compile(rb"(?<=\n)|(?<=\r)(?!\n)")  # a progress line ends in \r
 _FIRST = b"-=[AYTPa\n"  # bytes with which such a line may start
 _LONGEST_BLOCK = 40
 
@@ -38,9 +39,9 @@ class Passage(threading.Thread):
     def run(self) -> None:
         rest = b""
         for piece in iter(partial(self._source.read1, 1 << 16), b""):
-            *lines, rest = (rest + piece).split(b"\n")
+            *lines, rest = _LINE_ENDS.split(rest + piece)
             for line in lines:
-                self._line(line + b"\n")
+                self._line(line)
             if rest and not self._block and rest[0] not in _FIRST:
                 self._write(rest)
                 rest = b""
@@ -50,6 +51,8 @@ class Passage(threading.Thread):
         rule = line.strip() in _RULES
         blank = self._block == [b"\n"]
         if self._block and not (blank and not rule):
+            if rule and self._block[-1].strip() in _RULES:
+                return  # two frames begin at once
             self._block.append(line)
             if (rule and not blank) or len(self._block) > _LONGEST_BLOCK:
                 text, self._block = b"".join(self._block), []

@@ -22,6 +22,7 @@ from distest.errors import DistestError, UsageError, WireError
 from distest.wire.turn import hosted
 
 STATUS = "DISTEST_STATUS"
+WAIT_S = 5.0
 HIGH = 200  # above the files a rank opens before it starts to work
 WATCHED = "DISTEST_WATCHED"  # set where the launcher's own stderr is a terminal: ranks only see a pipe
 _SIZES = ("OMPI_COMM_WORLD_SIZE", "PMI_SIZE")
@@ -154,13 +155,18 @@ class Status:
         told = self.lines("parties")
         return int(told[-1]) if told else None
 
-    def fail(self, rank: int, code: int, sentence: str, trace: str) -> None:
-        """Report an error; the first rank is heard, for the others' are the same or follow from it."""
+    def fail(self, rank: int, code: int, sentence: str, trace: str) -> bool:
+        """Report an error; only the first is heard (True), the others are the same or follow from it."""
         text = json.dumps({"code": code, "sentence": sentence, "trace": trace})
-        with contextlib.suppress(OSError):
-            mine = self.folder / f"failed.{rank}"
+        mine = self.folder / f"failed.{rank}"
+        try:
             mine.write_text(text, encoding="utf-8")
             os.link(mine, self.folder / "failed")
+        except FileExistsError:
+            return False
+        except OSError:
+            return True
+        return True
 
     def failure(self) -> Mapping[str, Any] | None:
         """code, sentence and trace of the first error."""
@@ -195,7 +201,8 @@ def _end_job(code: int, sentence: str, trace: str = "") -> NoReturn:
     rank, _ = _place()
     status = own_status()
     if status:
-        status.fail(rank, code, sentence, trace)
+        if not status.fail(rank, code, sentence, trace):
+            time.sleep(WAIT_S)  # for the rank that was first to end the job: one abort is enough
     else:
         time.sleep(min(3.0, 0.5 * rank))  # where all ranks fail alike, the lowest speaks and ends the others
         if sentence:

@@ -3,6 +3,7 @@
 Imports nothing else of distest, so that a report needs neither numba nor MPI.
 """
 
+import errno
 import hashlib
 import json
 import os
@@ -37,10 +38,16 @@ def append(path: Path, record: Record) -> None:
     line = (canonical(record) + "\n").encode()
     try:
         with open(path, "ab", buffering=0) as file:
-            if file.tell() and not _ends_whole(path):
+            end = file.tell()
+            if end and not _ends_whole(path):
                 line = b"\n" + line  # an earlier run was cut off in the middle of a line: leave it, start a new one
-            file.write(line)
-            os.fsync(file.fileno())
+            try:
+                if file.write(line) != len(line):  # a disk that fills up takes a part and does not complain
+                    raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+                os.fsync(file.fileno())
+            except OSError:
+                file.truncate(end)
+                raise
     except OSError as error:
         raise RecordError(f"{path} cannot be written ({error.strerror})") from None
 
@@ -63,8 +70,9 @@ def load(path: Path) -> list[Record]:
             continue
         try:
             record = json.loads(line)
-        except ValueError:
-            if number == len(lines) or not line.rstrip().endswith("}"):
+        except (ValueError, RecursionError) as error:
+            ended = isinstance(error, json.JSONDecodeError) and error.pos >= len(line.rstrip())
+            if number == len(lines) or ended or not line.rstrip().endswith("}"):
                 continue  # cut off in writing
             raise RecordError(f"{path}, line {number} is no JSON object") from None
         if not isinstance(record, dict) or "schema" not in record:

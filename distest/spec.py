@@ -89,10 +89,13 @@ def assign(table: Table, setting: str) -> None:
 
 def normalise(table: Table) -> Table:
     """Bring the short forms to one: `protocol = "a:b=1"` or a table to `protocols`, names to tables."""
-    table = dict(table)
-    listed = table.pop("protocol", None)
-    protocols = list(table.get("protocols", [])) + ([] if listed is None else [listed])
-    table["protocols"] = [named(p) if isinstance(p, str) else dict(p) for p in protocols]
+    listed = [table.get(key, []) for key in ("protocols", "protocol")]
+    table = {key: value for key, value in table.items() if key != "protocol"}
+    table["protocols"] = []
+    for entry in (e for entries in listed for e in (entries if isinstance(entries, list) else [entries])):
+        if not isinstance(entry, str | dict):
+            raise UsageError(f"a protocol is a name or a table, got {entry!r}")
+        table["protocols"].append(named(entry) if isinstance(entry, str) else dict(entry))
     for key in ("distribution", "data"):
         if isinstance(table.get(key), str):
             table[key] = named(table[key])

@@ -1,18 +1,33 @@
-"""What several tests share."""
+"""What several tests share, and the repository's root on the path: a test can say `from tests import laws`."""
 
 import importlib.util
+import sys
 from pathlib import Path
 from types import ModuleType
 
 import pytest
 
+ROOT = str(Path(__file__).resolve().parent.parent)
+if ROOT not in sys.path:
+    sys.path.insert(0, ROOT)
+pytest.register_assert_rewrite("tests.laws")
+
 
 @pytest.fixture(scope="session")
 def naive() -> ModuleType:
-    """tests/naive.py, loaded by its path: nothing in tests/ is importable by name."""
+    """tests/naive.py, loaded by its path."""
     spec = importlib.util.spec_from_file_location("naive", Path(__file__).with_name("naive.py"))
     assert spec is not None
     assert spec.loader is not None
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
     return module
+
+
+@pytest.fixture
+def mpi() -> ModuleType:
+    """tests/mpi/launching.py: programs on MPI ranks. Skips where there is no MPI; in CI it fails instead."""
+    from tests.mpi import launching
+
+    launching.require()
+    return launching

@@ -65,9 +65,7 @@ def best_lower_bits(n: int, m: int, loss: Loss, error: float) -> Bound:
         bound, floor = bits_for_l1(n, error), all_data_l1(n, m).value
     regime = bound.regime
     if error < floor:
-        regime += (
-            f"; the error lies below {floor:.6g}, and no protocol reaches that for every p from {m} samples"
-        )
+        regime += f"; the error lies below {floor:.6g}, and no protocol reaches that for every p from {m} samples"
     return dataclasses.replace(bound, regime=regime, constants={**bound.constants, "m": m, "floor": floor})
 
 

@@ -83,9 +83,7 @@ def grouping_counts(n: int, m: int, b: int) -> NDArray[np.int64]:
     """
     width = (1 << b) - 1
     if b < 1 or width > n:
-        raise ValueError(
-            f"grouping needs 1 <= 2^b - 1 <= n, got b={b} and n={n}; use the full sample instead"
-        )
+        raise ValueError(f"grouping needs 1 <= 2^b - 1 <= n, got b={b} and n={n}; use the full sample instead")
     if m * width < n:
         raise ValueError(f"{m} servers of {b} bits see only {m * width} of {n} symbols")
     full, rest = divmod(m * width, n)

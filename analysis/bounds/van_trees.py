@@ -52,9 +52,7 @@ class HaarGrid:
 
 def haar_grid(n: int) -> HaarGrid:
     """Return every prior with n' of `haar_sub_domains`, 2^a dividing n' and D of `half_widths`."""
-    pairs = [
-        (size, a) for size in haar_sub_domains(n) for a in range(1, size.bit_length()) if size % 2**a == 0
-    ]
+    pairs = [(size, a) for size in haar_sub_domains(n) for a in range(1, size.bit_length()) if size % 2**a == 0]
     widths = half_widths()
     return HaarGrid(
         n_sub=np.repeat([float(size) for size, _ in pairs], widths.size),

@@ -63,7 +63,7 @@ def command(
         specs.spread_bits(table["protocols"], bits)
     for setting in settings:
         specs.assign(table, setting)
-    checked = specs.check(table)
+    checked = specs.check(specs.normalise(table))
 
     from distest import launch
 
@@ -84,7 +84,7 @@ def _source(table: dict[str, Any], data: str | None, column: str | None) -> dict
             raise click.UsageError("--column goes with --data FILE")
         return {}
     name = data.partition(":")[0]
-    is_file = column is not None or Path(data).exists() or Path(data).suffix != "" or "/" in name
+    is_file = column is not None or Path(data).is_file() or Path(data).suffix != "" or "/" in name
     chosen = {"file": data, **({"column": column} if column else {})} if is_file else specs.named(data)
     return {"data": chosen, "distribution": None} if table.get("distribution") is None else {"data": chosen}
 
@@ -202,6 +202,10 @@ def _draw(out: Path, stream: Any) -> None:
         click.echo('no picture: matplotlib is missing; pip install "distest[report]"', err=True)
         return
     from distest import records
+    from distest.errors import UsageError
 
-    paths = figures.error_against_bits(records.load(out), out / "figures")
+    try:
+        paths = figures.error_against_bits(records.load(out), out / "figures")
+    except OSError as error:
+        raise UsageError(f"no picture: {out / 'figures'} cannot be written ({error.strerror})") from None
     click.echo(f"picture: {', '.join(map(str, paths))}", file=stream)

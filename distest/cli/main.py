@@ -1,5 +1,6 @@
 """The command group. Sub-commands are files of this folder and are imported only when they are called."""
 
+import difflib
 import importlib
 from typing import Any
 
@@ -27,7 +28,9 @@ class Lazy(click.Group):
             return command
         if cmd_name in RESERVED:
             raise click.ClickException(f"'distest {cmd_name}' is reserved for a later version of distest")
-        return None
+        near = difflib.get_close_matches(cmd_name, COMMANDS, 1)
+        guess = f" (did you mean {near[0]!r}?)" if near else ""
+        raise click.ClickException(f"no command {cmd_name!r}{guess}; known: {', '.join(COMMANDS)}")
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         with formatter.section("Commands"):
@@ -47,7 +50,7 @@ def cli() -> None:
 def run(arguments: list[str]) -> Any:
     """Parse and run; click's own errors become one sentence and exit code 2."""
     try:
-        return cli(arguments, standalone_mode=False, prog_name="distest")
+        return cli(arguments or ["--help"], standalone_mode=False, prog_name="distest")
     except click.NoSuchOption as error:
         guess = f" (did you mean {error.possibilities[0]}?)" if error.possibilities else ""
         raise click.UsageError(f"no option {error.option_name}{guess}", error.ctx) from None

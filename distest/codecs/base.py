@@ -69,9 +69,7 @@ class SymbolCodec(Codec):
 
     def decode(self, reader: BitReader, shape: tuple[int, int]) -> Symbols:
         m, f = shape
-        bounded = (
-            self.domain[1] < prefix.MOST_ONES - 1
-        )  # then symbols above 255 are the rule, not the exception
+        bounded = self.domain[1] < prefix.MOST_ONES - 1  # then symbols above 255 are the rule, not the exception
         if m * f < SMALL or (bounded and self.domain[1] > 255):
             return read_rows(reader, shape, (self.column,))
         data, at, limit = reader.raw()
@@ -153,16 +151,13 @@ def read_rows(reader: BitReader, shape: tuple[int, int], columns: tuple[prefix.C
     """Read m rows of f symbols, each column by its code (or all by the one given), and book each row."""
     m, f = shape
     data, at, limit = reader.raw()
-    values, ends, status = prefix.decode_rows(data, at, limit, m, f, columns)
+    values, lengths, status = prefix.decode_rows(data, at, limit, m, f, columns)
     if status:
-        row = len(ends)
+        row, start = len(lengths), at + int(lengths.sum())
         why = "end early" if status == prefix.ENDED else "hold no code word"
-        raise WireError(
-            f"the bits {why} in message {row} of {m}, which starts at bit {ends[-1] if row else at}"
-        )
+        raise WireError(f"the bits {why} in message {row} of {m}, which starts at bit {start}")
     if m == 0:
         return values
-    lengths = np.diff(ends, prepend=at)
     reader.took(m, int(lengths[0]) if bool((lengths == lengths[0]).all()) else lengths)
     return values
 

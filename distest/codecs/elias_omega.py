@@ -33,9 +33,7 @@ class EliasOmega(SymbolCodec):
         tail.code[x == 1], tail.width[x == 1] = 0, 1
         head = Words(np.zeros(x.shape, np.uint64), np.zeros(x.shape, np.uint8))
         group = digits - 1
-        while bool(
-            (group > 1).any()
-        ):  # at most four groups stand before a number of 63 digits, 12 bits in all
+        while bool((group > 1).any()):  # at most four groups stand before a number of 63 digits, 12 bits in all
             live = group > 1
             size = bit_length(group)
             head.code[live] |= (group[live] << head.width[live].astype(np.int64)).astype(np.uint64)

@@ -48,9 +48,7 @@ class Huffman(SymbolCodec):
         if weights.ndim != 1 or weights.size == 0 or int(weights.min()) < 0:
             raise UsageError("Huffman.from_weights needs counts, none negative, of at least one symbol")
         if int(weights.max()) >= (1 << 62) // weights.size:
-            raise UsageError(
-                f"weights up to {int(weights.max())} of {weights.size} symbols may sum above 2^62"
-            )
+            raise UsageError(f"weights up to {int(weights.max())} of {weights.size} symbols may sum above 2^62")
         return cls(huffman.lengths(weights))
 
     @cached_property

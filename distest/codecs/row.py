@@ -24,9 +24,7 @@ class Row(Codec):
             raise UsageError("Row needs at least one code")
         for codec in self.codecs:
             if not isinstance(codec, SymbolCodec):
-                raise UsageError(
-                    f"Row takes codes of single symbols, {type(codec).__name__} codes whole rows"
-                )
+                raise UsageError(f"Row takes codes of single symbols, {type(codec).__name__} codes whole rows")
 
     def encode(self, symbols: Symbols) -> Words:
         self._fit(np.shape(symbols)[1])

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from distest.kernels import splitmix
 from distest.kernels._lazy import jitted, worth_compiling
 
 
@@ -33,6 +34,16 @@ class AliasTable:
         cell = (words >> np.uint64(64 - self.cell_bits)).astype(np.int32)
         rest = (words << np.uint64(self.cell_bits)) >> np.uint64(1)
         out[...] = np.where(rest < self.threshold[cell], cell, self.other[cell])
+        return out
+
+
+    def draw(self, key: int, parties: range) -> NDArray[np.int32]:
+        """sample(splitmix.words(key, parties, 1)) in one pass, int32 (len(parties), 1)."""
+        if not worth_compiling(len(parties)):
+            return self.sample(splitmix.words(key, parties, 1))
+        out = np.empty((len(parties), 1), np.int32)
+        place = np.uint64(key), np.uint64(parties.start), np.uint64(parties.step)
+        jitted("alias").draw(*place, self.cell_bits, self.threshold, self.other, out.reshape(-1))
         return out
 
 

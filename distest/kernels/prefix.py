@@ -116,41 +116,42 @@ def decode_rows(
 ) -> tuple[Ints, Ints, int]:
     """m rows of f symbols from bit `at` on, bits from `limit` on unseen.
 
-    columns: one for all fields, or f. Returns values int64 (m, f), the bit behind each row int64 (m,), and
+    columns: one for all fields, or f. Returns values int64 (m, f), the bits of each row int64 (m,), and
     the status: 0, or ENDED or INVALID, and then the arrays hold only the rows before the one that does not
     decode.
     """
     shortest = m * sum(column.shortest for column in columns) * (f if len(columns) == 1 else 1)
     if shortest > limit - at:  # before memory is asked for
         return np.empty((0, f), np.int64), np.empty(0, np.int64), ENDED
-    values, ends = np.empty((m, f), np.int64), np.empty(m, np.int64)
+    values, lengths = np.empty((m, f), np.int64), np.empty(m, np.int64)
     if not worth_compiling(PYTHON * values.size):
-        done, status = _decode_rows(data, at, limit, columns, values, ends)
-        return values[:done], ends[:done], status
+        done, status = _decode_rows(data, at, limit, columns, values, lengths)
+        return values[:done], lengths[:done], status
     plan = np.array([[column.kind, column.a, column.b, column.c] for column in columns], np.int64)
     tables = NO_TABLE
     if any(column.table.size for column in columns):
         sizes = [0, *(column.table.size for column in columns[:-1])]
         plan[:, 1] += np.cumsum(sizes) * (plan[:, 0] == HUFFMAN)
         tables = columns[0].table if len(columns) == 1 else np.concatenate([column.table for column in columns])
-    done, status = jitted("prefix").decode_rows(data, at, limit, plan, tables, values, ends)
-    return values[:done], ends[:done], int(status)
+    done, status = jitted("prefix").decode_rows(data, at, limit, plan, tables, values, lengths)
+    return values[:done], lengths[:done], int(status)
 
 
 def _decode_rows(
-    data: Bytes, at: int, limit: int, columns: tuple[Column, ...], values: Ints, ends: Ints
+    data: Bytes, at: int, limit: int, columns: tuple[Column, ...], values: Ints, lengths: Ints
 ) -> tuple[int, int]:
     """decode_rows for few symbols, in Python."""
     peek = _Peek(data, limit)
     m, f = values.shape
     each = columns * f if len(columns) == 1 else columns
     for i in range(m):
+        start = at
         for j in range(f):
             x, at = _one(peek, at, each[j])
             if x < 0:
                 return i, x
             values[i, j] = x
-        ends[i] = at
+        lengths[i] = at - start
     return m, 0
 
 

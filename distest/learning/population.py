@@ -46,8 +46,7 @@ class Population:
         counts = np.asarray(self.counts)
         if counts.ndim != 1 or not np.issubdtype(counts.dtype, np.integer):
             raise ValueError(
-                f"population {self.name!r}: counts are integers in one row, got {counts.dtype} "
-                f"of shape {counts.shape}"
+                f"population {self.name!r}: counts are integers in one row, got {counts.dtype} of shape {counts.shape}"
             )
         if len(counts) < 2:
             raise ValueError(f"population {self.name!r} needs at least 2 symbols, got {len(counts)}")
@@ -56,9 +55,7 @@ class Population:
         if not counts.any():
             raise ValueError(f"population {self.name!r} has no rows")
         if self.labels is not None and len(self.labels) != len(counts):
-            raise ValueError(
-                f"population {self.name!r} has {len(self.labels)} labels for {len(counts)} symbols"
-            )
+            raise ValueError(f"population {self.name!r} has {len(self.labels)} labels for {len(counts)} symbols")
         counts = counts.astype(np.int64)  # astype copies: the caller's array stays writable
         counts.flags.writeable = False
         object.__setattr__(self, "counts", counts)
@@ -156,9 +153,7 @@ class _Recipe:
 def _departures(options: Options) -> Labelled:
     slot = options["slot"]
     if type(slot) is not int or not 1 <= slot <= 720 or 1440 % slot:
-        raise UsageError(
-            f"departures: slot is a number of minutes from 1 to 720 that divides 1440, got {slot!r}"
-        )
+        raise UsageError(f"departures: slot is a number of minutes from 1 to 720 that divides 1440, got {slot!r}")
     counts = data.load("departures")["counts"].reshape(-1, slot).sum(axis=1)
     return counts, tuple(f"{minute // 60:02}:{minute % 60:02}" for minute in range(0, 1440, slot))
 

@@ -28,6 +28,9 @@ class Independent:
 
     def draw(self, block: range) -> NDArray[np.int32]:
         """Samples of a block of servers, int32 (len(block), s)."""
+        key = self.coins.splitmix_key()
+        if key is not None and self.s == 1:
+            return self.table.draw(key, block)
         return self.table.sample(self.coins.words(block, self.s))
 
 

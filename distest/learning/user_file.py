@@ -67,9 +67,7 @@ def _population(path: Path, found: _Column) -> Population:
     if not counts:
         raise UsageError(f"{place} has no values" + (f", only {dropped} empty cells" if dropped else ""))
     if len(counts) == 1:
-        raise UsageError(
-            f"{place} holds one category only, {_short(next(iter(counts)))!r}; at least 2 are needed"
-        )
+        raise UsageError(f"{place} holds one category only, {_short(next(iter(counts)))!r}; at least 2 are needed")
     labels = _in_order(counts)
     source = "lines of a file" if found.name is None else f"column {found.name!r} of a file"
     return Population(
@@ -154,9 +152,7 @@ def _read_jsonl(path: Path, column: str | None) -> _Column:
         value = row.get(wanted) if wanted is not None else None
         text = value if type(value) is str else _json_scalar(value)
         if text is None:
-            raise UsageError(
-                f"{path}, line {number}: column {wanted!r} holds a list or an object, not one value"
-            )
+            raise UsageError(f"{path}, line {number}: column {wanted!r} holds a list or an object, not one value")
         values[text] += 1
     if not columns:
         raise UsageError(f"{path} has no rows")

@@ -160,11 +160,12 @@ class Channel:
                 f"{self._where(turn, block)}: a server wrote nothing on its turn; silence is information and costs "
                 "a flag of 1 bit"
             )
+        used = messages.n_bits % 8
+        if used and messages.data[messages.n_bits // 8] & (0xFF >> used):
+            raise ModelError(f"{self._where(turn, block)}: bits are set behind the end of the messages")
         return Chunk(messages.data, messages.n_bits)
 
-    def _hear(
-        self, turn: Turn, number: int, block: range, chunk: Chunk, hear: Hear
-    ) -> tuple[Tally, _Heard]:
+    def _hear(self, turn: Turn, number: int, block: range, chunk: Chunk, hear: Hear) -> tuple[Tally, _Heard]:
         """Decode one block and measure what was read."""
         reader = BitReader(chunk.data, chunk.n_bits)
         try:
@@ -174,12 +175,12 @@ class Channel:
         except Exception as error:
             raise PartyError(f"{self._where(turn, block)}: {_named(error)}") from error
         if reader.unread():
-            raise ModelError(
-                f"{self._where(turn, block)}: {reader.unread()} of {chunk.n_bits} bits were never read"
-            )
+            raise ModelError(f"{self._where(turn, block)}: {reader.unread()} of {chunk.n_bits} bits were never read")
         count, lengths = reader.booked()
         if count != len(block):
             raise ModelError(f"{self._where(turn, block)}: {count} messages were read from {len(block)} servers")
+        if int(np.min(lengths)) < 1:
+            raise ModelError(f"{self._where(turn, block)}: a message was read from no bits; silence is information")
         kept = chunk if self.board is not None else None
         n_bits = count * lengths if isinstance(lengths, int) else int(lengths.sum())
         digest = block_digest(block, chunk)

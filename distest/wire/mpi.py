@@ -67,6 +67,5 @@ class Mpi(Transport):
 def _cut(everything: NDArray[np.uint8], n_bits: NDArray[np.int64], n_bytes: NDArray[np.int64]) -> list[Chunk]:
     ends = np.cumsum(n_bytes)
     return [
-        Chunk(everything[end - count : end], int(bits))
-        for bits, count, end in zip(n_bits, n_bytes, ends, strict=True)
+        Chunk(everything[end - count : end], int(bits)) for bits, count, end in zip(n_bits, n_bytes, ends, strict=True)
     ]

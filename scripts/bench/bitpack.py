@@ -7,6 +7,7 @@ interleaved rounds. Run: python scripts/bench/bitpack.py [symbols] [rounds]
 import sys
 import time
 from collections.abc import Callable
+from functools import partial
 
 import numpy as np
 
@@ -35,13 +36,13 @@ def main() -> None:
         data, _ = bitpack.pack_symbols(symbols, width)
         target = np.empty_like(symbols)
         jobs: dict[str, Callable[[], object]] = {
-            "pack": lambda s=symbols, w=width: bitpack.pack_symbols(s, w),
-            "unpack": lambda d=data, w=width: bitpack.unpack_symbols(d, w, count),
-            "memcpy": lambda s=symbols, t=target: np.copyto(t, s),
+            "pack": partial(bitpack.pack_symbols, symbols, width),
+            "unpack": partial(bitpack.unpack_symbols, data, width, count),
+            "memcpy": partial(np.copyto, target, symbols),
         }
         if width == 1:
-            jobs["packbits"] = lambda s=symbols: np.packbits(s)
-            jobs["unpackbits"] = lambda d=data: np.unpackbits(d, count=count)
+            jobs["packbits"] = partial(np.packbits, symbols)
+            jobs["unpackbits"] = partial(np.unpackbits, data, count=count)
         rate = {job: count / each / 1e9 for job, each in medians(jobs, rounds).items()}
         line = f"{width:5}{rate['pack']:8.2f}{rate['unpack']:8.2f}{rate['memcpy']:8.1f}"
         line += f"{rate['pack'] / rate['memcpy']:8.2f}{rate['unpack'] / rate['memcpy']:8.2f}"

@@ -9,6 +9,7 @@ Symbols: 4-bit stochastic rounding of Gaussians in buckets of 512, largest magni
 import sys
 import time
 from collections.abc import Callable
+from functools import partial
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,9 +23,11 @@ from distest.codecs.huffman import Huffman
 from distest.codecs.rice import Rice
 
 try:
-    from bitarray import bitarray, decodetree
+    import bitarray
 except ImportError:
-    bitarray = None
+    HAS_BITARRAY = False
+else:
+    HAS_BITARRAY = True
 
 
 def folded_gaussians(count: int) -> NDArray[np.uint8]:
@@ -32,7 +35,8 @@ def folded_gaussians(count: int) -> NDArray[np.uint8]:
     rng = np.random.default_rng(1)
     x = rng.standard_normal((count // 512, 512))
     levels = np.floor(7 * x / np.abs(x).max(axis=1, keepdims=True) + rng.random(x.shape)).astype(np.int64)
-    return np.where(levels > 0, 2 * levels, 1 - 2 * levels).astype(np.uint8).ravel()
+    folded: NDArray[np.int64] = np.where(levels > 0, 2 * levels, 1 - 2 * levels).ravel()
+    return folded.astype(np.uint8)
 
 
 def medians(jobs: dict[str, Callable[[], object]], rounds: int) -> dict[str, float]:
@@ -53,14 +57,19 @@ def bitarray_rates(codec: SymbolCodec, symbols: NDArray[np.uint8], rounds: int) 
     book = {}
     for x in range(min(part), max(part) + 1):
         words = codec.encode(np.array([[x]]))
-        book[x] = bitarray(f"{int(words.code[0, 0]):0{int(words.width[0, 0])}b}")
-    coded = bitarray()
+        book[x] = bitarray.bitarray(f"{int(words.code[0, 0]):0{int(words.width[0, 0])}b}")
+    coded = bitarray.bitarray()
     coded.encode(book, part)
-    tree = decodetree(book)
+    tree = bitarray.decodetree(book)
     seconds = medians(
-        {"encode": lambda: bitarray().encode(book, part), "decode": lambda: list(coded.decode(tree))}, rounds
+        {"encode": lambda: bitarray.bitarray().encode(book, part), "decode": lambda: list(coded.decode(tree))}, rounds
     )
     return len(part) / seconds["encode"], len(part) / seconds["decode"]
+
+
+def decoded(codec: SymbolCodec, sent: Messages, count: int) -> NDArray[np.uint8]:
+    """The symbols of one message, from its bits."""
+    return codec.decode_small(BitReader(sent.data, sent.n_bits), (1, count))
 
 
 def main() -> None:
@@ -80,19 +89,16 @@ def main() -> None:
         symbols = (from_one - shift).reshape(1, -1)
         sent: Messages = codec.pack(symbols)
 
-        def decode(codec: SymbolCodec = codec, sent: Messages = sent) -> NDArray[np.uint8]:
-            return codec.decode_small(BitReader(sent.data, sent.n_bits), (1, from_one.size))
-
-        def encode(codec: SymbolCodec = codec, symbols: NDArray[np.uint8] = symbols) -> Messages:
-            return codec.pack(symbols)
-
+        encode, decode = partial(codec.pack, symbols), partial(decoded, codec, sent, from_one.size)
         if not np.array_equal(decode(), symbols):
             raise SystemExit(f"{name} does not decode what it encoded")
-        jobs = {"encode": encode, "decode": decode, "memcpy": lambda: np.copyto(target, from_one)}
+        jobs: dict[str, Callable[[], object]] = {
+            "encode": encode, "decode": decode, "memcpy": partial(np.copyto, target, from_one)
+        }  # fmt: skip
         rate = {job: from_one.size / each / 1e9 for job, each in medians(jobs, rounds).items()}
         line = f"{name:12}{sent.n_bits / from_one.size:7.3f}{rate['encode']:8.2f}{rate['decode']:8.2f}"
         line += f"{rate['memcpy']:8.1f}{rate['encode'] / rate['memcpy']:7.3f}{rate['decode'] / rate['memcpy']:6.3f}"
-        if bitarray is not None:
+        if HAS_BITARRAY:
             other = bitarray_rates(codec, symbols[0], rounds)
             line += f"{1e9 * rate['encode'] / other[0]:7.1f}{1e9 * rate['decode'] / other[1]:6.1f}"
         print(line)

@@ -298,24 +298,18 @@ def test_more_bits_never_raise_a_bound() -> None:
             assert all(later <= earlier for earlier, later in pairwise(values))
             capped = [best_lower(n, m, 1, loss, bits_per_server=b).value for b in range(1, 12)]
             assert all(later <= earlier for earlier, later in pairwise(capped))
-            assert (
-                values[-1] == best_lower(n, m, 1, loss).value
-            )  # bits without end leave the floor of the data
+            assert values[-1] == best_lower(n, m, 1, loss).value  # bits without end leave the floor of the data
 
 
 def test_more_servers_or_samples_never_raise_a_bound() -> None:
     for loss in ("l1", "l2_squared"):
-        values = [
-            best_lower(32, m, s, loss, bits_per_server=2).value for m, s in [(50, 1), (500, 1), (500, 8)]
-        ]
+        values = [best_lower(32, m, s, loss, bits_per_server=2).value for m, s in [(50, 1), (500, 1), (500, 8)]]
         assert values[0] >= values[1] >= values[2]
 
 
 def test_smaller_errors_need_more_bits() -> None:
     for loss in ("l1", "l2_squared"):
-        bits = [
-            best_lower_bits(100, 10_000, loss, float(error)).value for error in np.geomspace(0.5, 1e-4, 20)
-        ]
+        bits = [best_lower_bits(100, 10_000, loss, float(error)).value for error in np.geomspace(0.5, 1e-4, 20)]
         assert all(later >= earlier for earlier, later in pairwise(bits))
         assert bits[0] == 0.0
 

@@ -78,17 +78,13 @@ def test_mean_deviation_by_exact_rational_sums() -> None:
                 math.comb(n_samples, k) * q**k * (1 - q) ** (n_samples - k) * abs(Fraction(k, n_samples) - q)
                 for k in range(n_samples + 1)
             )
-            assert float(mean_deviation(n_samples, float(q))) == pytest.approx(
-                float(exact), rel=1e-12, abs=1e-300
-            )
+            assert float(mean_deviation(n_samples, float(q))) == pytest.approx(float(exact), rel=1e-12, abs=1e-300)
 
 
 def test_mean_deviation_at_large_counts() -> None:
     # For N q (1-q) large it tends to sqrt(2 q (1-q) / (pi N)), up to a relative order of 1/(N q (1-q)).
     for q in (0.5, 0.1, 1e-3):
-        assert float(mean_deviation(10**9, q)) == pytest.approx(
-            math.sqrt(2 * q * (1 - q) / (math.pi * 1e9)), rel=1e-5
-        )
+        assert float(mean_deviation(10**9, q)) == pytest.approx(math.sqrt(2 * q * (1 - q) / (math.pi * 1e9)), rel=1e-5)
 
 
 def test_full_sample_values() -> None:
@@ -109,9 +105,7 @@ def test_minimax_estimate_has_the_same_risk_everywhere() -> None:
 def test_hash_values() -> None:
     assert hash_l2_sup(32, 1500, 1) == pytest.approx(0.0200208, abs=1e-7)
     assert hash_l2(uniform(10), 300, 2) == pytest.approx(0.00966667, abs=1e-7)
-    assert independent_hash_l2(uniform(16), 9, 2) / hash_l2(uniform(16), 9, 2) == pytest.approx(
-        1 + 4 / 15, abs=1e-9
-    )
+    assert independent_hash_l2(uniform(16), 9, 2) / hash_l2(uniform(16), 9, 2) == pytest.approx(1 + 4 / 15, abs=1e-9)
     assert linear_hash_collision(6, 2) == 15 / 63
     assert hash_collision(64, 2) == 15 / 63
     assert linear_hash_l2(zipf(64), 100, 2) == pytest.approx(hash_l2(zipf(64), 100, 2), rel=1e-12)

@@ -108,16 +108,16 @@ def test_random_streams_decode_alike_on_every_road(codec: SymbolCodec, monkeypat
         for worth in (False, True):
             monkeypatch.setattr(prefix, "worth_compiling", lambda n_items, worth=worth: worth)
             answers.append(prefix.decode_rows(data, 3, limit, 300, 1, (codec.column,)))
-        (values, ends, status), (same, also, code_of) = answers
+        (values, lengths, status), (same, also, code_of) = answers
         assert status == code_of
         assert np.array_equal(values, same)
-        assert np.array_equal(ends, also)
+        assert np.array_equal(lengths, also)
         small, end, status_of = prefix.decode_table(data, 3, limit, 300, code)
         large = np.flatnonzero(values[:, 0] > 255)
         first = int(large[0]) if large.size else len(values)
         assert np.array_equal(small, values[:first, 0])
         assert status_of == (prefix.TAKEN if large.size else status)
-        assert end == (ends[first - 1] if first else 3)
+        assert end == 3 + lengths[:first].sum()
 
 
 def test_any_table_of_words_is_written_as_words_are() -> None:

@@ -199,8 +199,7 @@ def test_a_description_is_json_and_tells_the_counts(name: str) -> None:
 
 def test_a_description_of_many_labels_keeps_their_hash_only() -> None:
     few, many = (
-        Population(np.ones(n, np.int64), tuple(map(str, range(n))), "m", "a test").describe()
-        for n in (4096, 4097)
+        Population(np.ones(n, np.int64), tuple(map(str, range(n))), "m", "a test").describe() for n in (4096, 4097)
     )
     assert len(few["labels"]) == 4096
     assert "labels" not in many

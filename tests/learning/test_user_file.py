@@ -260,9 +260,7 @@ def test_parquet_columns_without_one_value_a_row_are_refused(tmp_path: Path) -> 
     assert refused(path) == "column 'x' of rows.parquet has no values"
 
 
-def test_without_pyarrow_a_parquet_file_says_what_to_install(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_without_pyarrow_a_parquet_file_says_what_to_install(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     path = written(tmp_path, "a.parquet", b"PAR1")
     true_import = builtins.__import__
 

@@ -207,7 +207,8 @@ def test_a_head_that_cannot_be_is_refused(tmp_path: Path, parties: int, turns: i
 
 
 @pytest.mark.parametrize(
-    "bounds", [(-1, 3, 1), (0, 8, 1), (3, 2, 1), (0, 3, 0), (0, 3, -1), (0, 6, 2), (0, 1, 4), (2, 2, 1), (0, 1 << 62, 1)]
+    "bounds",
+    [(-1, 3, 1), (0, 8, 1), (3, 2, 1), (0, 3, 0), (0, 3, -1), (0, 6, 2), (0, 1, 4), (2, 2, 1), (0, 1 << 62, 1)],
 )
 def test_speakers_that_no_turn_has_are_refused(tmp_path: Path, bounds: tuple[int, int, int]) -> None:
     path = tmp_path / "x.board"

@@ -12,11 +12,18 @@ from llvmlite import ir
 from numba import extending, njit, types
 
 F = TypeVar("F", bound=Callable[..., Any])
+FLAGS: dict[str, Any] = {
+    "cache": True, "nogil": True, "error_model": "numpy", "boundscheck": False, "_nrt": False
+}  # fmt: skip
 
 
 def kernel(function: F) -> F:
-    """Compile a loop over plain arrays and integers; cached on disk between runs."""
-    return cast(F, njit(cache=True, nogil=True, error_model="numpy", boundscheck=False)(function))
+    """Compile a loop over plain arrays and integers; cached on disk between runs.
+
+    Without numba's reference counting (`_nrt`), which would count array arguments inside the loop: a kernel cannot
+    allocate, its caller hands it every array.
+    """
+    return cast(F, njit(**FLAGS)(function))
 
 
 def inline(function: F) -> F:
@@ -52,9 +59,7 @@ def store_be(typing_context: Any, array: Any, offset: Any, word: Any) -> Any:
     """Write 8 bytes at a byte offset of a uint8 array, most significant first; the caller owns the bounds."""
 
     def generate(context: Any, builder: Any, signature: Any, args: Any) -> Any:
-        store = builder.store(
-            builder.bswap(args[2]), _pointer(context, builder, signature.args[0], args[0], args[1])
-        )
+        store = builder.store(builder.bswap(args[2]), _pointer(context, builder, signature.args[0], args[0], args[1]))
         store.align = 1
         return context.get_dummy_value()
 

@@ -101,12 +101,12 @@ def accumulate(codes: Array, rows: Array, steps: Array, sums: Array) -> None:
     for i in range(codes.size):
         code = u64(codes[i])
         v = u32(0)
-        sign = i64(1)
+        minus = u64(0)
         for k in range(steps.size):
             j = steps[k]
             v ^= rows[j, i]
-            sign *= i64(1) - i64(2) * i64((code >> u64(j)) & u64(1))
-            sums[i64(v)] += sign
+            minus ^= code >> u64(j)
+            sums[i64(v)] += i64(1) - i64((minus & u64(1)) << u64(1))
 
 
 @kernel

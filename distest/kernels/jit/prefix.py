@@ -7,7 +7,7 @@ bits say.
 
 from typing import Any
 
-from distest.kernels.jit._jit import i64, kernel, leading_zeros, load_be, u64
+from distest.kernels.jit._jit import i64, inline, kernel, leading_zeros, load_be, u64
 from distest.kernels.jit.bitpack import read
 from distest.kernels.prefix import (
     DELTA,
@@ -30,7 +30,7 @@ Array = Any
 Step = tuple[int, int]
 
 
-@kernel
+@inline
 def phase_in(data: Array, at: int, limit: int, short: int, cutoff: int) -> Step:
     """One word of a truncated binary code: `short` bits, and one more from the cutoff on."""
     if at + short > limit:
@@ -45,7 +45,7 @@ def phase_in(data: Array, at: int, limit: int, short: int, cutoff: int) -> Step:
     return r, at
 
 
-@kernel
+@inline
 def gamma(data: Array, at: int, limit: int) -> Step:
     """z zeros, then the z + 1 bits of the value."""
     v = load_be(data, at >> 3) << u64(at & 7)
@@ -68,7 +68,7 @@ def gamma(data: Array, at: int, limit: int) -> Step:
     return x, at + 2 * z + 1
 
 
-@kernel
+@inline
 def delta(data: Array, at: int, limit: int) -> Step:
     """The gamma word of the number of bits, then the bits below the leading one."""
     length, at = gamma(data, at, limit)
@@ -85,7 +85,7 @@ def delta(data: Array, at: int, limit: int) -> Step:
     return x, at + low
 
 
-@kernel
+@inline
 def omega(data: Array, at: int, limit: int) -> Step:
     """Groups that each give the length of the next, behind them a zero."""
     x = i64(1)
@@ -105,7 +105,7 @@ def omega(data: Array, at: int, limit: int) -> Step:
             return INVALID, at
 
 
-@kernel
+@inline
 def golomb(data: Array, at: int, limit: int, short: int, cutoff: int, m: int) -> Step:
     """A run of ones (the quotient), a zero, the remainder in truncated binary."""
     quotient = i64(0)
@@ -132,7 +132,7 @@ def golomb(data: Array, at: int, limit: int, short: int, cutoff: int, m: int) ->
     return quotient * m + r, at
 
 
-@kernel
+@inline
 def huffman(data: Array, at: int, limit: int, tables: Array, offset: int) -> Step:
     """A canonical word: looked up where it is short, else compared with the last word of each length."""
     v = load_be(data, at >> 3) << u64(at & 7)
@@ -155,7 +155,7 @@ def huffman(data: Array, at: int, limit: int, tables: Array, offset: int) -> Ste
     return tables[offset + SYMBOLS_AT + i64(index)], at + length
 
 
-@kernel
+@inline
 def one(data: Array, at: int, limit: int, kind: int, a: int, b: int, c: int, tables: Array) -> Step:
     """One symbol and the bit behind it; in place of the symbol ENDED or INVALID."""
     if kind == GAMMA:
@@ -177,8 +177,8 @@ def one(data: Array, at: int, limit: int, kind: int, a: int, b: int, c: int, tab
 
 
 @kernel
-def decode_rows(data: Array, at: int, limit: int, plan: Array, tables: Array, out: Array, ends: Array) -> Step:
-    """Fill out (m, f) row by row and ends (m,) with the bit behind each row; return (rows decoded, 0 or the
+def decode_rows(data: Array, at: int, limit: int, plan: Array, tables: Array, out: Array, lengths: Array) -> Step:
+    """Fill out (m, f) row by row and lengths (m,) with the bits of each; return (rows decoded, 0 or the
     error).
 
     plan (1 or f, 4) int64 holds kind and three parameters of the code of each column.
@@ -187,11 +187,12 @@ def decode_rows(data: Array, at: int, limit: int, plan: Array, tables: Array, ou
     step = 1 if plan.shape[0] > 1 else 0
     for i in range(m):
         row = 0
+        start = at
         for j in range(f):
             x, at = one(data, at, limit, plan[row, 0], plan[row, 1], plan[row, 2], plan[row, 3], tables)
             if x < 0:
                 return i, x
             out[i, j] = x
             row += step
-        ends[i] = at
+        lengths[i] = at - start
     return m, 0

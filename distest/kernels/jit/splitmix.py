@@ -5,6 +5,9 @@ from typing import Any
 from distest.kernels.jit._jit import inline, kernel, u64
 
 
+GAMMA = u64(0x9E3779B97F4A7C15)
+
+
 @inline
 def mix(z: Any) -> Any:
     """The finaliser of splitmix64: a bijection of 64-bit words whose outputs look independent."""
@@ -16,9 +19,8 @@ def mix(z: Any) -> Any:
 @kernel
 def fill(key: Any, first: Any, step: Any, out: Any) -> None:
     """out[i, j] = word j of party first + i * step."""
-    gamma = u64(0x9E3779B97F4A7C15)
-    stride = step * (gamma << u64(32))
-    start = key + first * (gamma << u64(32))
+    stride = step * (GAMMA << u64(32))
+    start = key + first * (GAMMA << u64(32))
     if out.shape[1] == 1:
         line = out[:, 0]
         for i in range(out.shape[0]):
@@ -27,4 +29,4 @@ def fill(key: Any, first: Any, step: Any, out: Any) -> None:
         for i in range(out.shape[0]):
             row = start + u64(i) * stride
             for j in range(out.shape[1]):
-                out[i, j] = mix(row + u64(j) * gamma)
+                out[i, j] = mix(row + u64(j) * GAMMA)

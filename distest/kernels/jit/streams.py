@@ -5,7 +5,7 @@ Positions and bounds as in `prefix.py` of this folder, which reads the words tha
 
 from typing import Any
 
-from distest.kernels.jit._jit import i64, kernel, load_be, store_be, u8, u64
+from distest.kernels.jit._jit import i64, inline, kernel, load_be, store_be, u8, u64
 from distest.kernels.jit.prefix import one
 from distest.kernels.prefix import TAKEN, WINDOW
 
@@ -60,7 +60,7 @@ def encode_stream(symbols: Array, pairs: Array, codes: Array, widths: Array, out
     return 8 * byte + i64(held)
 
 
-@kernel
+@inline
 def _put(code: int, width: int, acc: int, held: int, byte: int, out: Array) -> tuple[int, int, int]:
     """One word of 0 to 64 bits, in two halves so that with the bits held back it fits in 64."""
     for half in range(2):

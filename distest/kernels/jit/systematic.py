@@ -32,9 +32,7 @@ def not_above(values: Array, bound: Any) -> Any:
 
 
 @kernel
-def count(
-    codes: Array, words: Array, period: int, start: Array, breaks: Array, named: Array, cells: Array
-) -> None:
+def count(codes: Array, words: Array, period: int, start: Array, breaks: Array, named: Array, cells: Array) -> None:
     """named[x] += servers that named x; cells[k] += offsets at or above k of the breaks and below the others."""
     for i in range(codes.size):
         offset = i64(below(words[i], u64(period)))

@@ -1,0 +1,117 @@
+"""Warming: compile every kernel once, with the types that real runs use, so that no run has to.
+
+Nothing is listed by hand that a folder can tell: the protocols come from the catalog, each with every value of its
+named options, and `uncompiled` compares with the files of `kernels/jit`, so a kernel that nothing here reaches shows.
+"""
+
+import importlib
+import itertools
+import pkgutil
+import time
+import typing
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+
+from distest import catalog, coins
+from distest.bits import BitReader, Messages
+from distest.codecs.elias_gamma import EliasGamma
+from distest.codecs.huffman import Huffman
+from distest.errors import UsageError
+from distest.kernels._lazy import SMALL
+from distest.learning import sampling
+from distest.learning.protocol import Protocol
+from distest.learning.run import learn, replay
+from distest.learning.task import Task
+from distest.wire.channel import Channel
+from distest.wire.transport import Solo
+
+BITS = 2
+
+
+def variants(task: Task, bits: int = BITS) -> Iterator[tuple[dict[str, Any], Protocol[Any]]]:
+    """Every protocol of the catalog that fits a task, with its spec, once for each way to set its named options."""
+    for name in catalog.names("protocol"):
+        hints = typing.get_type_hints(catalog.find("protocol", name))
+        choices: dict[str, tuple[Any, ...]] = {}
+        for key in catalog.options("protocol", name):
+            if key == "bits":
+                choices[key] = (bits,)
+            elif hints[key] is bool:
+                choices[key] = (True, False)
+            elif typing.get_origin(hints[key]) is typing.Literal:
+                choices[key] = typing.get_args(hints[key])
+        for chosen in itertools.product(*choices.values()):
+            spec = {"name": name, **dict(zip(choices, chosen, strict=True))}
+            try:
+                yield spec, catalog.build("protocol", spec, task=task)
+            except UsageError:  # not for this task, or not with these options together
+                continue
+
+
+def warm() -> str:
+    """Compile all kernels, or load them from the cache; a sentence about it."""
+    begin = time.perf_counter()
+    importlib.import_module("distest.kernels.jit._jit")  # from here on the small inputs take the kernels too
+    _protocols()
+    _streams()
+    seconds = time.perf_counter() - begin
+    kernels = list(_kernels().values())
+    missed = uncompiled()
+    more = f"; never used: {', '.join(missed)} (distest/warming.py should use every kernel)" if missed else ""
+    return f"{len(kernels) - len(missed)} kernels are compiled ({seconds:.1f} s){more}"
+
+
+def uncompiled() -> list[str]:
+    """Kernels that this process has neither compiled nor loaded, as "file.function"."""
+    kernels = _kernels()
+    reached = {id(kernel) for kernel in kernels.values() if kernel.signatures}
+    while True:  # a kernel that came from the cache brought those it calls with it
+        called = {
+            id(kernel.py_func.__globals__.get(name))
+            for kernel in kernels.values()
+            if id(kernel) in reached
+            for name in kernel.py_func.__code__.co_names
+        }
+        if called <= reached:
+            return [name for name, kernel in kernels.items() if id(kernel) not in reached]
+        reached |= called
+
+
+def _kernels() -> dict[str, Any]:
+    """All compiled functions of `kernels/jit`, by file and name."""
+    folder = importlib.import_module("distest.kernels.jit")
+    found = {}
+    for file in pkgutil.iter_modules(folder.__path__):
+        module = importlib.import_module(f"{folder.__name__}.{file.name}")
+        for name, thing in vars(module).items():
+            if hasattr(thing, "py_func") and thing.py_func.__module__ == module.__name__:
+                found[f"{file.name}.{name}"] = thing
+    return found
+
+
+def _protocols() -> None:
+    """Every protocol once, and its transcript once more."""
+    key, data = coins.from_seed(0)
+    law = np.arange(16, 0, -1) / 136
+    for task in (Task(16, 64), Task(16, 64, 3)):
+        draw = sampling.independent(law, task.s, data).draw
+        for _, protocol in variants(task):
+            outcome = learn(protocol, draw, Channel(task.m, Solo(), protocol.model, keep_board=True), key)
+            assert outcome is not None  # one process hosts the referee
+            assert outcome.board is not None
+            replay(protocol, outcome.board, key.public)
+
+
+def _streams() -> None:
+    """Codes in long streams, with and without tables of their own, and messages joined out of step."""
+    symbols = 1 + np.arange(SMALL).reshape(-1, 2) % 7
+    for code in (EliasGamma(), Huffman.from_weights(1 << np.arange(8))):
+        for packed in (code.pack(symbols), code.encode(symbols[:8]).pack()):
+            m = packed.count
+            code.decode(BitReader(packed.data, packed.n_bits), (m, 2))
+            code.decode_small(BitReader(packed.data, packed.n_bits), (m, 2))
+    few = EliasGamma().encode(symbols[:1]).pack()
+    joined = Messages.join([few, few, few])
+    BitReader(joined.data, joined.n_bits).fixed(1, 3)
