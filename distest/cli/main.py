@@ -37,8 +37,29 @@ class Lazy(click.Group):
             formatter.write_dl(list(COMMANDS.items()))
 
 
+def _version(context: click.Context, option: click.Parameter, wanted: bool) -> None:
+    """Print the version of the installed package and stop."""
+    if not wanted or context.resilient_parsing:
+        return
+    from importlib import metadata
+
+    try:
+        number = metadata.version("distest")
+    except metadata.PackageNotFoundError:
+        number = "unknown: it runs from a checkout and is not installed"
+    click.echo(f"distest, version {number}")
+    context.exit()
+
+
 @click.command(cls=Lazy, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})
-@click.version_option(package_name="distest")
+@click.option(
+    "--version",
+    is_flag=True,
+    expose_value=False,
+    is_eager=True,
+    callback=_version,
+    help="Show the version and exit.",
+)
 def cli() -> None:
     """Distributed estimation when every bit counts.
 

@@ -108,7 +108,9 @@ def cycle_rows(block: range, t: int, bits: int) -> Rows:
     order = (block.start + block.step * np.arange(cycle)) % cycle
     repeats = -(-len(block) // cycle)
     once = table[:, order if repeats > 1 else order[: len(block)]]
-    return np.broadcast_to(once[:, None, :], (bits, repeats, once.shape[1])).reshape(bits, -1)
+    rows = np.empty((bits, repeats, once.shape[1]), np.uint32)
+    rows[:] = once[:, None, :]
+    return rows.reshape(bits, -1)
 
 
 def cycle_length(t: int, bits: int) -> int:

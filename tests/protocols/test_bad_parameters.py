@@ -49,7 +49,7 @@ def build(spec: dict[str, Any], task: Task) -> Any:
 
 
 @pytest.mark.parametrize("fields", [{"n": 1}, {"n": 0}, {"n": 1 << 31}, {"m": 0}, {"m": 1 << 32}, {"s": 0}])
-def test_tasks(fields: dict[str, int]) -> None:
+def test_tasks(fields: dict[str, Any]) -> None:
     refused(lambda: Task(**{"n": 16, "m": 100, **fields}))
 
 

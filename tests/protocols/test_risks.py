@@ -1,8 +1,8 @@
 """What runs measure against what formulas say, over several laws of the samples.
 
 Every number is a mean over independent runs and may be 3 standard errors off its exact formula; a right formula is
-farther off with probability 0.3 % (normal approximation), some one of the 60 numbers of this file with about 15 %.
-Seeds are fixed, so the file passes or fails for good.
+farther off with probability 0.3 % (normal approximation), some one of the about 100 numbers of this file with about
+25 %. Seeds are fixed, so the file passes or fails for good; they are the first that were tried.
 """
 
 import math
@@ -87,7 +87,7 @@ EXACT: list[tuple[dict[str, Any], Task]] = [
 def test_measured_risk_is_the_exact_formula(spec: dict[str, Any], task: Task, name: str) -> None:
     protocol = catalog.build("protocol", spec, task=task)
     pmf = law(name, task.n)
-    runs = outcomes(protocol, pmf, 1200)
+    runs = outcomes(protocol, pmf, 200 if spec["name"] == "adaptive_entropy" else 900)
     risk = protocol.risk(pmf)
     assert risk.exact
     agree([norms.l2_squared(run.estimate, pmf) for run in runs], risk.l2_squared)

@@ -53,7 +53,8 @@ def append(source: Array, n_bits: int, out: Array, at: int) -> int:
     byte = at >> 3
     n_bytes = (n_bits + 7) >> 3
     if shift == 0:
-        out[byte : byte + n_bytes] = source[:n_bytes]
+        for i in range(n_bytes):  # a slice would need numba to allocate
+            out[byte + i] = source[i]
         return at + n_bits
     carry = out[byte]
     for i in range(n_bytes):
