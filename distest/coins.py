@@ -66,7 +66,8 @@ class Stream:
 
     def common(self, count: int) -> NDArray[np.uint64]:
         """`count` words that belong to nobody in particular, uint64 (count,)."""
-        return self.fold("common").words(range(1), count)[0]
+        row: NDArray[np.uint64] = self.fold("common").words(range(1), count)[0]
+        return row
 
 
 class PublicCoins(Stream):
