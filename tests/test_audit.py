@@ -16,7 +16,8 @@ from distest.coins import DataCoins, PrivateCoins
 from distest.errors import UsageError
 from distest.learning import sampling
 from distest.records import RecordError
-from distest.wire.board import Board
+from distest.wire.board import Board, Post
+from distest.wire.turn import Turn
 
 Record = dict[str, Any]
 PROTOCOLS = [
@@ -171,6 +172,35 @@ def test_a_cut_board_and_a_missing_board_are_found(run: Path, capsys: pytest.Cap
     assert [line.split(" (")[0] for line in err.splitlines()] == [f"audit: record {i}" for i in (1, 2, 3)]
     assert "cannot be read (No such file or directory)" in err
     assert "3 of" in out
+
+
+def test_a_turn_too_many_or_too_few_is_found(run: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Also where everything the protocol asks for is on the board, and more."""
+    for number, change in ((1, "more"), (14, "less")):
+        board = Board.load(run / "boards" / records.load(run)[number - 1]["board"])
+        if change == "more":
+            last = board.posts[-1]
+            turn = Turn(last.turn.round + 1, last.turn.speakers, last.turn.readers)
+            board.posts.append(Post(turn, last.chunks))
+        else:
+            board.posts.pop()
+        board.save(run / "boards" / records.load(run)[number - 1]["board"])
+    code, _, err = audit(run, capsys)
+    assert code == 1
+    assert [line.split(" (")[0] for line in err.splitlines()] == ["audit: record 1", "audit: record 14"]
+    assert "the board goes on for 1 turns after the protocol has ended" in err
+    assert "the board has the end" in err
+
+
+def test_a_spec_that_does_not_have_its_hash_is_found_where_the_bits_say_nothing(
+    run: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The law of the samples is in no transcript; without the seed only the hash tells."""
+    law = {"name": "zipf", "exponent": 2.0}
+    rewrite(run, lambda r: {**r, "seed": None, "spec": {**r["spec"], "distribution": law}} if r["n"] == 9 else r)
+    code, _, err = audit(run, capsys)
+    assert code == 1
+    assert err.count("the spec does not have the hash beside it") == 2 * len(PROTOCOLS)
 
 
 def test_boards_of_two_records_cannot_be_swapped(run: Path, capsys: pytest.CaptureFixture[str]) -> None:

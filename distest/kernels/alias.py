@@ -36,7 +36,6 @@ class AliasTable:
         out[...] = np.where(rest < self.threshold[cell], cell, self.other[cell])
         return out
 
-
     def draw(self, key: int, parties: range) -> NDArray[np.int32]:
         """sample(splitmix.words(key, parties, 1)) in one pass, int32 (len(parties), 1)."""
         if not worth_compiling(len(parties)):

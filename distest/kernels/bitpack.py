@@ -89,18 +89,14 @@ def pack_symbols(symbols: Bytes, width: int) -> tuple[Bytes, int]:
     if width == 8:
         out[:n_bytes] = symbols
         return out, n_bits
-    fits = True
-    if width == 1:
-        fits = count == 0 or int(symbols.max()) <= 1
-        out[:n_bytes] = np.packbits(symbols)
-    elif worth_compiling(n_bits):
-        whole = count & ~7
-        fits = bool(jitted("bitpack").pack_symbols(symbols[:whole], width, out))
-        if whole < count:  # the last few symbols, padded to eight
-            tail = np.zeros(8, np.uint8)
+    if worth_compiling(n_bits):
+        whole = count & ~63
+        fits = _pack_whole(symbols[:whole], width, out)
+        if whole < count:  # the last few symbols, padded to sixty-four
+            tail = np.zeros(64, np.uint8)
             tail[: count - whole] = symbols[whole:]
-            last = np.zeros(16, np.uint8)
-            fits &= bool(jitted("bitpack").pack_symbols(tail, width, last))
+            last = np.zeros(64 + SPARE, np.uint8)
+            fits &= _pack_whole(tail, width, last)
             start = whole * width // 8
             out[start:n_bytes] = last[: n_bytes - start]
         out[n_bytes:] = 0
@@ -111,6 +107,12 @@ def pack_symbols(symbols: Bytes, width: int) -> tuple[Bytes, int]:
     if not fits:
         raise ValueError(f"symbol {int(symbols.max())} does not fit in {width} bits")
     return out, n_bits
+
+
+def _pack_whole(symbols: Bytes, width: int, out: Bytes) -> bool:
+    """Pack a multiple of 64 symbols of widths 1..7 with the kernels; whether all fit."""
+    kernels = jitted("bitpack")
+    return bool(kernels.pack_ones(symbols, out) if width == 1 else kernels.pack_symbols(symbols, width, out))
 
 
 def unpack_symbols(data: Bytes, width: int, count: int) -> Bytes:

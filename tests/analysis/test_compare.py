@@ -52,7 +52,7 @@ def test_records_are_enough_once_they_have_been_through_json(records: list[Recor
 
 
 def test_the_order_of_first_appearance_is_kept_and_repeats_of_a_seed_count_once(records: list[Record]) -> None:
-    mixed = [*records[::-1], *records]
+    mixed = [*records[::-1], *json.loads(json.dumps(records))]
     assert [row["protocol"] for row in compare.summary(mixed)] == [
         row["protocol"] for row in compare.summary(records[::-1])
     ]

@@ -170,6 +170,15 @@ def test_every_flipped_bit_is_refused_or_is_another_transcript(tmp_path: Path) -
     assert 7 <= loaded < 8 * len(data) // 2  # the seven bits that were said load, and little else
 
 
+def test_bits_behind_the_end_of_a_block_are_refused(tmp_path: Path) -> None:
+    """Six bits are said in the first block and one in the last: nothing may hide in the rest of their bytes."""
+    path, data = saved(tmp_path)
+    for bit in range(7):
+        path.write_bytes(data[:-1] + bytes([data[-1] | 1 << bit]))
+        with pytest.raises(WireError, match="round 1 has bits set behind the end of a block of 1 bits"):
+            Board.load(path)
+
+
 def test_random_bytes_are_refused_and_cost_no_memory(tmp_path: Path) -> None:
     """2000 seeded files: noise, noise behind a good head, and a good file with noise inside."""
     path, good = saved(tmp_path)

@@ -4,12 +4,20 @@ Lazy signatures with a cache on disk: explicit ones would move seconds of compil
 a float means the same on every CPU. `nogil` lets a progress thread run. Threads are off: one rank, one core.
 """
 
+import hashlib
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any, TypeVar, cast
 
 import numpy as np
 from llvmlite import ir
-from numba import extending, njit, types
+from numba import config, extending, njit, types
+
+# numba looks for changes in a kernel's own file alone, and kernels inline each other: machine code is kept in a folder
+# that is named after all of them, so that no old code ever runs.
+_sources = sorted([*Path(__file__).parent.glob("*.py"), *Path(__file__).parent.parent.glob("*.py")])
+_state = hashlib.sha256(b"".join(source.read_bytes() for source in _sources)).hexdigest()[:16]
+config.CACHE_DIR = str(Path(config.CACHE_DIR or Path.home() / ".cache" / "distest") / f"kernels-{_state}")
 
 F = TypeVar("F", bound=Callable[..., Any])
 FLAGS: dict[str, Any] = {
@@ -61,6 +69,56 @@ def store_be(typing_context: Any, array: Any, offset: Any, word: Any) -> Any:
     def generate(context: Any, builder: Any, signature: Any, args: Any) -> Any:
         store = builder.store(builder.bswap(args[2]), _pointer(context, builder, signature.args[0], args[0], args[1]))
         store.align = 1
+        return context.get_dummy_value()
+
+    return types.void(array, types.int64, types.uint64), generate
+
+
+_BYTES_64 = ir.VectorType(ir.IntType(8), 64)
+
+
+def _load_64(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+    """64 bytes at a byte offset of a uint8 array, as a vector."""
+    pointer = _pointer(context, builder, signature.args[0], args[0], args[1])
+    symbols = builder.load(builder.bitcast(pointer, _BYTES_64.as_pointer()))
+    symbols.align = 1
+    return symbols
+
+
+@intrinsic
+def above_one_of_64(typing_context: Any, array: Any, offset: Any) -> Any:
+    """A word that is 0 where none of the 64 bytes at a byte offset of a uint8 array is above 1."""
+
+    def generate(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+        symbols = _load_64(context, builder, signature, args)
+        above = builder.icmp_unsigned(">", symbols, ir.Constant(_BYTES_64, [1] * 64))
+        return builder.bitcast(above, ir.IntType(64))
+
+    return types.uint64(array, types.int64), generate
+
+
+@intrinsic
+def bits_of_64(typing_context: Any, array: Any, offset: Any) -> Any:
+    """The low bits of the 64 bytes at a byte offset of a uint8 array, first byte first, as `store_le` writes them."""
+    # a mask puts its first lane into the lowest bit of a byte; the first symbol belongs into the highest
+    order = [8 * (i // 8) + 7 - i % 8 for i in range(64)]
+
+    def generate(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+        symbols = _load_64(context, builder, signature, args)
+        lanes = ir.Constant(ir.VectorType(ir.IntType(32), 64), order)
+        turned = builder.shuffle_vector(symbols, symbols, lanes)
+        return builder.bitcast(builder.trunc(turned, ir.VectorType(ir.IntType(1), 64)), ir.IntType(64))
+
+    return types.uint64(array, types.int64), generate
+
+
+@intrinsic
+def store_le(typing_context: Any, array: Any, offset: Any, word: Any) -> Any:
+    """Write 8 bytes at a byte offset of a uint8 array, least significant first; the caller owns the bounds."""
+
+    def generate(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+        pointer = _pointer(context, builder, signature.args[0], args[0], args[1])
+        builder.store(args[2], pointer).align = 1
         return context.get_dummy_value()
 
     return types.void(array, types.int64, types.uint64), generate

@@ -2,7 +2,18 @@
 
 from typing import Any
 
-from distest.kernels.jit._jit import i64, inline, kernel, load_be, store_be, u8, u64
+from distest.kernels.jit._jit import (
+    above_one_of_64,
+    bits_of_64,
+    i64,
+    inline,
+    kernel,
+    load_be,
+    store_be,
+    store_le,
+    u8,
+    u64,
+)
 
 Array = Any
 
@@ -107,6 +118,16 @@ def pack_symbols(symbols: Array, width: int, out: Array) -> Any:
         x = ((x >> u64(32)) << s3) | (x & u64(0xFFFFFFFF))
         store_be(out, width * i, x << up)
     return too_wide == u64(0)
+
+
+@kernel
+def pack_ones(symbols: Array, out: Array) -> bool:
+    """pack_symbols at width 1, sixty-four at a time; symbols.size is a multiple of 64."""
+    too_wide = u64(0)
+    for i in range(symbols.size >> 6):
+        too_wide |= above_one_of_64(symbols, 64 * i)
+        store_le(out, 8 * i, bits_of_64(symbols, 64 * i))
+    return too_wide == u64(0)  # type: ignore[no-any-return]
 
 
 @kernel

@@ -4,7 +4,6 @@ from typing import Any
 
 from distest.kernels.jit._jit import inline, kernel, u64
 
-
 GAMMA = u64(0x9E3779B97F4A7C15)
 
 
