@@ -17,7 +17,7 @@ from numba import config, extending, njit, types
 # that is named after all of them, so that no old code ever runs.
 _sources = sorted([*Path(__file__).parent.glob("*.py"), *Path(__file__).parent.parent.glob("*.py")])
 _state = hashlib.sha256(b"".join(source.read_bytes() for source in _sources)).hexdigest()[:16]
-config.CACHE_DIR = str(Path(config.CACHE_DIR or Path.home() / ".cache" / "distest") / f"kernels-{_state}")
+config.CACHE_DIR = str(Path(config.CACHE_DIR or Path.home() / ".cache" / "distest") / f"kernels-{_state}")  # type: ignore[attr-defined]  # read from the environment
 
 F = TypeVar("F", bound=Callable[..., Any])
 FLAGS: dict[str, Any] = {
