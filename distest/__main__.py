@@ -5,7 +5,7 @@ import sys
 
 def main() -> None:
     """Run the command. Exit code 0 when all went well, 1 for a failed audit or a broken run, 2 for bad input."""
-    from distest.launch import guarded, leave
+    from distest.rank import guarded, leave
 
     try:
         code = guarded(_command)

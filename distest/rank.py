@@ -204,9 +204,11 @@ def _end_job(code: int, sentence: str, trace: str = "") -> NoReturn:
         if not status.fail(rank, code, sentence, trace):
             time.sleep(WAIT_S)  # for the rank that was first to end the job: one abort is enough
     else:
-        time.sleep(min(3.0, 0.5 * rank))  # where all ranks fail alike, the lowest speaks and ends the others
+        time.sleep(min(4, rank))  # where all ranks fail alike, the lowest speaks and ends the others
         if sentence:
             sys.stderr.write(f"{trace}distest: {sentence}\n")
+            _flush()
+            time.sleep(0.3)  # mpirun drops what it has not passed on when the job aborts
     _flush()
     wire = sys.modules.get("distest.wire.mpi")
     if wire is not None and not wire.MPI.Is_finalized():

@@ -105,13 +105,16 @@ def _protocols() -> None:
 
 
 def _streams() -> None:
-    """Codes in long streams, with and without tables of their own, and messages joined out of step."""
+    """Codes in long streams, with and without own tables; symbols of any width; messages joined out of step."""
     symbols = 1 + np.arange(SMALL).reshape(-1, 2) % 7
     for code in (EliasGamma(), Huffman.from_weights(1 << np.arange(8))):
         for packed in (code.pack(symbols), code.encode(symbols[:8]).pack()):
             m = packed.count
             code.decode(BitReader(packed.data, packed.n_bits), (m, 2))
             code.decode_small(BitReader(packed.data, packed.n_bits), (m, 2))
+    for width in range(1, 9):
+        flags = Messages.of_symbols(np.arange(64, dtype=np.uint8) % 2, width)
+        BitReader(flags.data, flags.n_bits).symbols(64, width)
     few = EliasGamma().encode(symbols[:1]).pack()
     joined = Messages.join([few, few, few])
     BitReader(joined.data, joined.n_bits).fixed(1, 3)

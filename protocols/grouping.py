@@ -19,7 +19,7 @@ class Grouping(RefereeProtocol):
     """Server i watches the K - 1 = 2^bits - 1 symbols from i(K-1) mod n on: 1 + position, or 0 for "outside".
 
     Exactly `bits` bits a server, no coins. The estimate of p_x is the share of x among the n_x servers that
-    watch it; with `shift` (the default) the referee adds the same number to every symbol so that the estimate
+    watch it; with `shift` the referee adds the same number to every symbol so that the estimate
     sums to 1, an orthogonal projection that is never worse.
 
     bits: 1..8, with 2^bits - 1 <= n. shift: whether the referee shifts. Raises UsageError where m servers
@@ -31,7 +31,7 @@ class Grouping(RefereeProtocol):
     """
 
     bits: int
-    shift: bool = True
+    shift: bool = False
     source: ClassVar[str] = "Han, Mukherjee, Ozgur, Weissman 2018 (order); docs/bounds.md (exact)"
 
     def __post_init__(self) -> None:

@@ -22,16 +22,16 @@ class LinearHash(RefereeProtocol):
     The domain is padded to n' = 2^t symbols. Exactly `bits` bits a server; K = 2^bits.
 
     design "random": A_i is uniform over the full-rank matrices, row by row from the server's public words; a
-    row that depends on those above is drawn again. Two symbols collide with chance rho = (2^(t-bits) -
-    1)/(2^t - 1), so estimate and both exact risks are those of the balanced hash.
+    row that depends on those above is drawn again. Two symbols collide with chance
+    rho = (2^(t-bits) - 1)/(2^t - 1), so estimate and both exact risks are those of the balanced hash.
     design "cycle": no coins. With bits dividing t, GF(2)^t without 0 falls into C = (n'-1)/(K-1) subspaces of
     K vectors without 0: the lines over the subfield GF(K) of GF(2^t), that is {alpha^(d + C k)} for d < C
     with alpha a generator of GF(2^t). The rows of server i are alpha^d, alpha^(d + C), alpha^(d + 2 C), ...
     with d = i mod C, a basis of subspace d because alpha^C generates GF(K). For bits = 1 the rows are all
     non-zero vectors in turn: one-bit Hadamard response without noise. Every character is sent by exactly one
     subspace, so where C divides m and n = n' the squared l2 risk is (n-1)(1 - |p|^2)/(m(K-1)) exactly, below
-    that of grouping and of random hashes at every p. For other m each character is averaged over the servers
-    that sent it, and the estimate stays unbiased.
+    that of grouping without its shift, never above that of random hashes. For other m each character is
+    averaged over the servers that sent it, and the estimate stays unbiased.
 
     bits: 1..8, at most t = ceil(log2 n); a divisor of t with design "cycle", which also needs m >= C.
 

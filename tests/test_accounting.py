@@ -26,7 +26,7 @@ CASES = [  # protocol, n, m, s
     ("multiset", 6, 77, 4),
     ("multiset", 17, 331, 1),
     ("grouping:bits=3", 17, 331, 1),
-    ("grouping:bits=1,shift=false", 5, 1000, 1),
+    ("grouping:bits=1,shift=true", 5, 1000, 1),
     ("balanced_hash:bits=2", 17, 331, 1),
     ("linear_hash:bits=2", 17, 331, 1),
     ("linear_hash:bits=2,design=cycle", 16, 331, 1),

@@ -215,7 +215,7 @@ def test_boards_of_two_records_cannot_be_swapped(run: Path, capsys: pytest.Captu
 @pytest.mark.parametrize(
     ("protocol", "change"),
     [
-        ("grouping", lambda spec: {**spec, "protocol": {**spec["protocol"], "shift": False}}),
+        ("grouping", lambda spec: {**spec, "protocol": {**spec["protocol"], "shift": True}}),
         ("grouping", lambda spec: {**spec, "protocol": {**spec["protocol"], "bits": 1}}),
         ("grouping", lambda spec: {**spec, "m": spec["m"] + 1}),
         ("grouping", lambda spec: {**spec, "n": spec["n"] - 1}),

@@ -30,7 +30,7 @@ PROTOCOLS: list[dict[str, Any]] = [
     {"name": "full_sample", "code": "block"},
     {"name": "multiset"},
     {"name": "grouping", "bits": 3},
-    {"name": "grouping", "bits": 1, "shift": False},
+    {"name": "grouping", "bits": 1, "shift": True},
     {"name": "balanced_hash", "bits": 2},
     {"name": "linear_hash", "bits": 4},
     {"name": "linear_hash", "bits": 2, "design": "cycle"},

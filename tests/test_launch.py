@@ -16,9 +16,9 @@ SOON_S = 10.0
 NAMED = "rank 2 (servers 192-319)"  # 400 servers in blocks of 64 on 4 ranks
 
 
-def dies(mpi: ModuleType, how: str, limit_s: float = 60.0) -> tuple[int, str]:
+def dies(mpi: ModuleType, how: str, limit_s: float = 60.0, parties: int = 0) -> tuple[int, str]:
     """The exit code and what is said on stderr when rank 2 of 4 does something; what holds for all is checked."""
-    ran = mpi.run("dying.py", how, "2", ranks=4, limit_s=limit_s)
+    ran = mpi.run("dying.py", how, "2", ranks=4, limit_s=limit_s, parties=parties)
     assert ran.left == ()
     assert ran.seconds < SOON_S
     assert ran.code != 0
@@ -65,7 +65,7 @@ def test_a_rank_that_leaves_early_with_code_0_is_no_success(mpi: ModuleType) -> 
 
 @pytest.mark.mpi
 def test_a_job_that_hangs_ends_at_its_limit(mpi: ModuleType) -> None:
-    code, said = dies(mpi, "hangs", limit_s=3.0)
+    code, said = dies(mpi, "hangs", limit_s=3.0, parties=400)
     assert code == launch.STOPPED
     assert said.startswith("distest: the run was ended at its time limit of 3 s; not finished: rank 0 (servers 0-63)")
     assert NAMED in said

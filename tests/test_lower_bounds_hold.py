@@ -16,7 +16,7 @@ PROTOCOLS = [
     "full_sample",
     "adaptive_entropy",
     "grouping:bits=1",
-    "grouping:bits=3",
+    "grouping:bits=3,shift=true",
     "balanced_hash:bits=2",
     "linear_hash:bits=3",
     "linear_hash:bits=2,design=cycle",

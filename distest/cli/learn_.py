@@ -35,6 +35,7 @@ _HINT = "for example --protocol grouping:bits=3,shift=false"
 @click.option("--limit", type=float, help="With --ranks: end the job after so many seconds.")
 @click.option("--out", type=click.Path(path_type=Path), help="Folder for records, boards and figures.")
 @click.option("--boards/--no-boards", default=True, help="With --out: keep transcripts for an audit.")
+@click.option("--figures/--no-figures", default=True, help="With --out: draw error against bits.")
 @click.option("--json", "as_json", is_flag=True, help="Print one record a line instead of a table.")
 def command(
     spec: Path | None,
@@ -45,6 +46,7 @@ def command(
     limit: float | None,
     out: Path | None,
     boards: bool,
+    figures: bool,
     as_json: bool,
     data: str | None,
     column: str | None,
@@ -74,7 +76,7 @@ def command(
         if out is not None:
             prepare(out)
         return launch.launch(_without_ranks(sys.argv[1:]), ranks, limit, trials[0].protocol.task.m)
-    return _run(checked, out, boards, as_json)
+    return _run(checked, out, boards, figures, as_json)
 
 
 def _source(table: dict[str, Any], data: str | None, column: str | None) -> dict[str, Any]:
@@ -124,7 +126,7 @@ def _transport() -> Any:
     return Mpi()
 
 
-def _run(spec: specs.LearnSpec, out: Path | None, boards: bool, as_json: bool) -> int:
+def _run(spec: specs.LearnSpec, out: Path | None, boards: bool, figures: bool, as_json: bool) -> int:
     from distest import experiment, launch, records
     from distest.cli.progress import progress
 
@@ -149,7 +151,7 @@ def _run(spec: specs.LearnSpec, out: Path | None, boards: bool, as_json: bool) -
             made.append(record)
     if referee and not as_json:
         _show(spec, trials[0], transport.size, made)
-    if referee and out is not None:
+    if referee and out is not None and figures:
         _draw(out, sys.stderr if as_json else sys.stdout)
     return 0
 

@@ -20,7 +20,7 @@ from tests import laws
 
 CASES: dict[str, list[dict[str, Any]]] = {
     "full_sample": [{}, {"code": "truncated"}, {"code": "block"}, {"estimator": "minimax"}],
-    "grouping": [{"bits": 1}, {"bits": 3}, {"bits": 2, "shift": False}],
+    "grouping": [{"bits": 1}, {"bits": 3}, {"bits": 2, "shift": True}],
     "balanced_hash": [{"bits": 1}, {"bits": 3}],
     "linear_hash": [{"bits": 3}, {"bits": 1, "design": "cycle"}, {"bits": 2, "design": "cycle"}],
     "local_refinement": [{"bits": 2}, {"bits": 3}],
