@@ -12,7 +12,7 @@ from typing import Any, NoReturn
 
 import pytest
 
-from distest import catalog, launch, records
+from distest import catalog, launch, rank, records
 from distest.learning import population
 
 ROOT = Path(launch.__file__).parents[1]
@@ -45,7 +45,7 @@ def distest(monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]) 
     def leave(code: int) -> NoReturn:
         raise _LeftError(code)
 
-    monkeypatch.setattr(launch, "leave", leave)
+    monkeypatch.setattr(rank, "leave", leave)
     main = importlib.import_module("distest.__main__").main
 
     def command(*arguments: str) -> Ended:
