@@ -13,7 +13,8 @@ import json
 import re
 import zlib
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Generator, Iterable, Iterator
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, BinaryIO, cast
@@ -96,8 +97,8 @@ def _read_text(path: Path, column: str | None) -> _Column:
             f"{path} is read as plain text, one value a line, and has no column {column!r}; "
             "files with columns end in .csv, .tsv, .parquet or .jsonl"
         )
-    values = Counter(line for line in _lines(path) if not line.isspace())
-    return _Column(values, None)
+    with closing(_lines(path)) as lines:
+        return _Column(Counter(line for line in lines if not line.isspace()), None)
 
 
 def _read_csv(path: Path, column: str | None) -> _Column:
@@ -109,7 +110,12 @@ def _read_tsv(path: Path, column: str | None) -> _Column:
 
 
 def _read_separated(path: Path, column: str | None, separator: str) -> _Column:
-    rows = csv.reader(_lines(path), delimiter=separator, strict=True)
+    with closing(_lines(path)) as lines:
+        return _count_cells(path, csv.reader(lines, delimiter=separator, strict=True), column)
+
+
+def _count_cells(path: Path, rows: Any, column: str | None) -> _Column:
+    """The chosen column of a table; `rows` is a csv reader, which knows its line."""
     try:
         header = [cell.strip() for cell in next((row for row in rows if row), [])]
         if not header:
@@ -121,7 +127,7 @@ def _read_separated(path: Path, column: str | None, separator: str) -> _Column:
 
 
 def _cells(path: Path, rows: Any, j: int, width: int) -> Iterator[str]:
-    """Cell j of each row; `rows` is a csv reader, which knows its line."""
+    """Cell j of each row."""
     for row in rows:
         if len(row) == width:
             yield row[j]
@@ -131,11 +137,17 @@ def _cells(path: Path, rows: Any, j: int, width: int) -> Iterator[str]:
 
 
 def _read_jsonl(path: Path, column: str | None) -> _Column:
+    with closing(_lines(path)) as lines:
+        return _count_members(path, lines, column)
+
+
+def _count_members(path: Path, lines: Iterator[str], column: str | None) -> _Column:
+    """The chosen member of one object a line."""
     values: Counter[str] = Counter()
     columns: dict[str, None] = {}  # a set in order of appearance
     wanted = column
     decoder = json.JSONDecoder(parse_constant=_no_constant)
-    for number, line in enumerate(_lines(path), 1):
+    for number, line in enumerate(lines, 1):
         if line.isspace():
             continue
         try:
@@ -221,7 +233,7 @@ _READERS: dict[str, Callable[[Path, str | None], _Column]] = {
 # ---- lines, columns, words
 
 
-def _lines(path: Path) -> Iterator[str]:
+def _lines(path: Path) -> Generator[str, None, None]:
     """The lines of a UTF-8 file, a byte order mark at the front dropped, ends of lines kept."""
     with _opened(path) as raw, io.TextIOWrapper(raw, encoding="utf-8-sig", newline="") as text:
         try:
