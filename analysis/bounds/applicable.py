@@ -3,12 +3,26 @@
 from __future__ import annotations
 
 import dataclasses
+from typing import Literal
 
+from analysis.bounds.assouad import assouad_bits_l1, assouad_l1
 from analysis.bounds.bound import Bound, Loss, check_sizes
+from analysis.bounds.describing import (
+    simplex_bits_l1,
+    simplex_bits_l2,
+    simplex_l1,
+    simplex_l2,
+    subsets_bits,
+    subsets_error,
+)
 from analysis.bounds.fixed_bits import first_order_l2, fixed_bits_l2
+from analysis.bounds.many_samples import many_samples_l1
 from analysis.bounds.no_communication import all_data_l1, all_data_l2, first_order_l1
+from analysis.bounds.structured import Family, as_histogram, histogram_symbols, monotone_bits_l1, monotone_l1
 from analysis.bounds.total_bits_l1 import bits_for_l1, total_bits_l1
 from analysis.bounds.total_bits_l2 import bits_for_l2, total_bits_l2
+
+Model = Literal["blackboard", "SMP"]
 
 
 def for_problem(
@@ -18,23 +32,27 @@ def for_problem(
     loss: Loss,
     bits_total: float | None = None,
     bits_per_server: int | None = None,
+    *,
+    model: Model = "blackboard",
+    family: Family = "all",
+    pieces: int | None = None,
 ) -> list[Bound]:
     """Return every lower bound on the risk that speaks about m servers with s samples each.
 
     bits_total: expected length of the whole transcript, in bits (a hard cap of b bits per server implies
     m b, which is used if it is smaller). bits_per_server: hard cap b on what one server writes, if any.
-    The bounds on total bits are stated for s = 1 only and are left out otherwise. Limits are listed as
-    well, marked by sense "asymptotic"; `best_lower` never returns one.
+    For several samples per server, total bits count only as a description of p (6.6). model: "SMP" adds
+    what holds for simultaneous messages alone. family: all p, "histogram" (with `pieces`), or "monotone"
+    (l1 only). Limits are listed as well, marked by sense "asymptotic"; `best_lower` never returns one.
     """
     check_sizes(n, m, s, bits_per_server)
-    _check_loss(loss)
+    _check_problem(loss, model, family, pieces)
     bits = bits_total
     if bits_per_server is not None:
         capped = float(m * bits_per_server)
         bits = capped if bits is None else min(bits, capped)
-    if loss == "l2_squared":
-        return _for_l2(n, m, s, bits, bits_per_server)
-    return _for_l1(n, m, s, bits, bits_per_server)
+    bounds = _for_family(n, m, s, loss, bits, bits_per_server, model, family, pieces)
+    return [bound for bound in bounds if bound.value > 0]
 
 
 def best_lower(
@@ -44,49 +62,128 @@ def best_lower(
     loss: Loss,
     bits_total: float | None = None,
     bits_per_server: int | None = None,
+    *,
+    model: Model = "blackboard",
+    family: Family = "all",
+    pieces: int | None = None,
 ) -> Bound:
     """Return the largest risk that is provable at finite size; arguments as in `for_problem`."""
-    bounds = for_problem(n, m, s, loss, bits_total, bits_per_server)
+    bounds = for_problem(n, m, s, loss, bits_total, bits_per_server, model=model, family=family, pieces=pieces)
     return max((bound for bound in bounds if bound.holds_at_finite_size), key=lambda bound: bound.value)
 
 
-def best_lower_bits(n: int, m: int, loss: Loss, error: float) -> Bound:
+def best_lower_bits(
+    n: int,
+    m: int,
+    loss: Loss,
+    error: float,
+    *,
+    model: Model = "blackboard",
+    family: Family = "all",
+    pieces: int | None = None,
+) -> Bound:
     """Return the most bits provably needed by m servers with one sample each for the given error.
 
     error: E||ph - p||_1 for "l1", E||ph - p||_2^2 for "l2_squared". The number of servers does not enter
     the bits; it enters the constants as "floor", the error that remains provable with free communication.
-    An error below the floor cannot be a worst-case error; `regime` then says so.
+    An error below the floor cannot be a worst-case error; `regime` then says so. model, family, pieces: as
+    in `for_problem`.
     """
     check_sizes(n, m)
-    _check_loss(loss)
-    if loss == "l2_squared":
-        bound, floor = bits_for_l2(n, error), all_data_l2(n, m).value
-    else:
-        bound, floor = bits_for_l1(n, error), all_data_l1(n, m).value
+    _check_problem(loss, model, family, pieces)
+    bound = max(_needing_bits(n, loss, error, model, family, pieces), key=lambda found: found.value)
+    floor = best_lower(n, m, 1, loss, family=family, pieces=pieces).value
     regime = bound.regime
     if error < floor:
         regime += f"; the error lies below {floor:.6g}, and no protocol reaches that for every p from {m} samples"
     return dataclasses.replace(bound, regime=regime, constants={**bound.constants, "m": m, "floor": floor})
 
 
+def _needing_bits(n: int, loss: Loss, error: float, model: Model, family: Family, pieces: int | None) -> list[Bound]:
+    if family == "monotone":
+        return [monotone_bits_l1(n, error)]
+    symbols = n if pieces is None else histogram_symbols(n, pieces, loss)
+    if loss == "l2_squared":
+        bounds = [bits_for_l2(symbols, error), simplex_bits_l2(symbols, error)]
+    else:
+        bounds = [bits_for_l1(symbols, error), simplex_bits_l1(symbols, error)]
+        if model == "SMP":
+            bounds.append(assouad_bits_l1(symbols, error))
+    bounds.append(subsets_bits(symbols, loss, error))
+    if pieces is None:
+        return bounds
+    if pieces >= 3:
+        bounds.append(subsets_bits(n, loss, error, t_max=(pieces - 1) // 2))
+    return [as_histogram(bound, n, pieces) for bound in bounds]
+
+
+def _for_family(
+    n: int,
+    m: int,
+    s: int,
+    loss: Loss,
+    bits: float | None,
+    bits_per_server: int | None,
+    model: Model,
+    family: Family,
+    pieces: int | None,
+) -> list[Bound]:
+    if family == "monotone":
+        return _for_monotone(n, m, s, bits, bits_per_server)
+    symbols = n if pieces is None else histogram_symbols(n, pieces, loss)
+    if loss == "l2_squared":
+        bounds = _for_l2(symbols, m, s, bits, bits_per_server)
+    else:
+        bounds = _for_l1(symbols, m, s, bits, bits_per_server, model)
+    if pieces is None:
+        return bounds
+    if bits is not None and pieces >= 3:
+        bounds.append(subsets_error(n, loss, bits, t_max=(pieces - 1) // 2))
+    return [as_histogram(bound, n, pieces) for bound in bounds]
+
+
 def _for_l2(n: int, m: int, s: int, bits: float | None, bits_per_server: int | None) -> list[Bound]:
     bounds = [all_data_l2(n, m * s)]
     if bits_per_server is not None:
         bounds += [fixed_bits_l2(n, m, bits_per_server, s), first_order_l2(n, m, bits_per_server, s)]
-    if bits is not None and s == 1:
-        bounds.append(total_bits_l2(n, m, bits, bits_per_server))
+    if bits is not None:
+        if s == 1:
+            bounds.append(total_bits_l2(n, m, bits, bits_per_server))
+        bounds += [simplex_l2(n, bits), subsets_error(n, "l2_squared", bits)]
     return bounds
 
 
-def _for_l1(n: int, m: int, s: int, bits: float | None, bits_per_server: int | None) -> list[Bound]:
-    bounds = [all_data_l1(n, m * s), first_order_l1(n, m * s)]
+def _for_l1(n: int, m: int, s: int, bits: float | None, bits_per_server: int | None, model: Model) -> list[Bound]:
+    bounds = [all_data_l1(n, m * s), first_order_l1(n, m * s), assouad_l1(n, m, s)]
     if bits_per_server is not None:
         bounds.append(total_bits_l1(n, m, None, bits_per_server, s))
-    if bits is not None and s == 1:
-        bounds.append(total_bits_l1(n, m, bits, bits_per_server))
+        bounds.append(many_samples_l1(n, m, s, bits_per_server))
+    if bits is not None:
+        if s == 1:
+            bounds.append(total_bits_l1(n, m, bits, bits_per_server))
+            if model == "SMP":
+                bounds.append(assouad_l1(n, m, s, bits))
+        bounds += [simplex_l1(n, bits), subsets_error(n, "l1", bits)]
     return bounds
 
 
-def _check_loss(loss: str) -> None:
+def _for_monotone(n: int, m: int, s: int, bits: float | None, bits_per_server: int | None) -> list[Bound]:
+    bounds = [monotone_l1(n, m, s)]
+    if bits_per_server is not None:
+        bounds.append(monotone_l1(n, m, s, None, bits_per_server))
+    if bits is not None and s == 1:
+        bounds.append(monotone_l1(n, m, s, bits, bits_per_server))
+    return bounds
+
+
+def _check_problem(loss: str, model: str, family: str, pieces: int | None) -> None:
     if loss not in ("l1", "l2_squared"):
         raise ValueError(f"no loss {loss!r}; known: l1, l2_squared")
+    if model not in ("blackboard", "SMP"):
+        raise ValueError(f"no model {model!r}; known: blackboard, SMP")
+    if family not in ("all", "histogram", "monotone"):
+        raise ValueError(f"no family {family!r}; known: all, histogram, monotone")
+    if (family == "histogram") != (pieces is not None):
+        raise ValueError("pieces go with the family 'histogram', and only with it")
+    if family == "monotone" and loss != "l1":
+        raise ValueError("bounds for monotone p are stated for l1 only")

@@ -152,7 +152,7 @@ def bits_for_l1(n: int, error: float, overlap: bool = True) -> Bound:
     if not error > 0:
         raise ValueError(f"an error is positive, got {error}")
     grid = pair_grid(n)
-    needed = _information_needed(grid.D, error, overlap)
+    needed = information_needed(grid.D, error, overlap)
     bits = 0.5 * grid.n_sub * needed / grid.trace_per_bit()
     row, column = divmod(int(np.argmax(bits)), grid.D.size)
     return Bound(
@@ -176,7 +176,7 @@ def bits_for_l1(n: int, error: float, overlap: bool = True) -> Bound:
     )
 
 
-def _information_needed(D: Floats, error: float, overlap: bool) -> Floats:
+def information_needed(D: Floats, error: float, overlap: bool) -> Floats:
     """Return, for each D, an A with G(A, D) >= error and a relative gap of 1e-12, or 0 if there is none."""
     # G <= min(D/2, c/sqrt(A)) with c below 1, so the root is below 1/error^2.
     low = np.full(D.shape, 1e-9)

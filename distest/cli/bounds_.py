@@ -1,10 +1,16 @@
 """distest bounds: what is provable for a problem."""
 
-from typing import Any
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from distest.cli import tables
+
+if TYPE_CHECKING:
+    from analysis.bounds.applicable import Model
+    from analysis.bounds.structured import Family
 
 
 @click.command("bounds")
@@ -15,6 +21,9 @@ from distest.cli import tables
 @click.option("--total-bits", type=float, help="Expected bits of the whole transcript.")
 @click.option("--error", type=float, help="Ask the other way round: bits needed for this error (l2: squared).")
 @click.option("--loss", type=click.Choice(["l2", "l1", "both"]), default="both", show_default=True)
+@click.option("--model", type=click.Choice(["blackboard", "SMP"]), default="blackboard", show_default=True)
+@click.option("--family", type=click.Choice(["all", "histogram", "monotone"]), default="all", show_default=True)
+@click.option("--pieces", type=int, help="Pieces of the histograms (with --family histogram).")
 @click.option("--json", "as_json", is_flag=True, help="One JSON object a line.")
 def command(
     n: int,
@@ -24,6 +33,9 @@ def command(
     total_bits: float | None,
     error: float | None,
     loss: str,
+    model: Model,
+    family: Family,
+    pieces: int | None,
     as_json: bool,
 ) -> None:
     """Print every bound that applies to a problem, with regime, constants and source."""
@@ -31,18 +43,23 @@ def command(
     from analysis.bounds.bound import Loss
     from distest.errors import UsageError
 
-    losses: list[Loss] = ["l2_squared"] if loss != "l1" else []
+    losses: list[Loss] = ["l2_squared"] if loss == "l2" or (loss == "both" and family != "monotone") else []
     losses += ["l1"] if loss != "l2" else []
     found: list[Any] = []
     binding = []
     try:
         for kind in losses:
             if error is not None:
-                found.append(applicable.best_lower_bits(n, m, kind, error))
+                needed = applicable.best_lower_bits(n, m, kind, error, model=model, family=family, pieces=pieces)
+                found.append(needed)
             else:
-                found += applicable.for_problem(n, m, s, kind, total_bits, bits)
-                binding.append(applicable.best_lower(n, m, s, kind, total_bits, bits).name)
-                if kind == "l2_squared" and bits is not None and s == 1:
+                bounds = applicable.for_problem(
+                    n, m, s, kind, total_bits, bits, model=model, family=family, pieces=pieces
+                )
+                best = max((b for b in bounds if b.holds_at_finite_size), key=lambda b: b.value)
+                found += bounds
+                binding.append(best.name)
+                if kind == "l2_squared" and bits is not None and s == 1 and family == "all":
                     found += attained.attained_l2(n, m, bits)
     except ValueError as problem:
         raise UsageError(str(problem)) from None
