@@ -30,7 +30,7 @@ class MonotoneCells(RefereeProtocol):
     direction: "falling" (p_0 largest) or "rising". Raises UsageError for other values.
 
     Source: Birgé, "Estimating a density under order restrictions: nonasymptotic minimax risk" (1987); that greedy
-    cells are the fewest, and the constants: `distest.learning.fitting.oblivious`.
+    cells are the fewest, and the constants: docs/bounds.md, S1 to S3.
     """
 
     tau: float = 0.1
@@ -38,7 +38,7 @@ class MonotoneCells(RefereeProtocol):
     isotonic: bool = True
     direction: Literal["falling", "rising"] = "falling"
     problem: ClassVar[str] = "monotone, l1"
-    source: ClassVar[str] = "Birgé 1987 (order); greedy cells and constants: ours"
+    source: ClassVar[str] = "Birgé 1987 (order); docs/bounds.md S1 to S3 (greedy cells, constants)"
 
     def __post_init__(self) -> None:
         if not 0 < self.tau < 1:

@@ -25,12 +25,12 @@ class MonotoneL2(RefereeProtocol):
 
     eps: in 0..1/2, 0 excluded; what flattening may cost in l2, squares not taken. Raises UsageError otherwise.
 
-    Source: ours; cells and proof in `distest.learning.fitting.oblivious`.
+    Source: ours; docs/bounds.md, S1 and S4.
     """
 
     eps: float = 0.05
     problem: ClassVar[str] = "monotone, l2"
-    source: ClassVar[str] = "ours"
+    source: ClassVar[str] = "docs/bounds.md S4 (exact)"
 
     def __post_init__(self) -> None:
         if not 0 < self.eps <= 0.5:
