@@ -34,6 +34,10 @@ CASES = [  # protocol, n, m, s
     ("adaptive_entropy:growth=0", 5, 40, 2),
     ("local_refinement:bits=2", 17, 331, 1),
     ("local_refinement:bits=1", 4, 33, 1),
+    ("monotone_cells", 300, 331, 1),
+    ("monotone_cells:tau=0.01,partition=birge", 5000, 77, 3),
+    ("monotone_l2", 300, 331, 1),
+    ("monotone_l2:eps=0.002", 5000, 77, 3),
 ]
 
 

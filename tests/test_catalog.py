@@ -36,6 +36,8 @@ PROTOCOLS: list[dict[str, Any]] = [
     {"name": "linear_hash", "bits": 2, "design": "cycle"},
     {"name": "adaptive_entropy"},
     {"name": "local_refinement", "bits": 2},
+    {"name": "monotone_cells", "tau": 0.2, "partition": "birge", "direction": "rising"},
+    {"name": "monotone_l2", "eps": 0.1},
 ]
 
 

@@ -29,6 +29,8 @@ ALL: list[dict[str, Any]] = [
     {"name": "full_sample", "code": "block"},
     {"name": "multiset"},
     {"name": "adaptive_entropy"},
+    {"name": "monotone_cells"},
+    {"name": "monotone_l2"},
     *ONE_SAMPLE,
 ]
 
@@ -113,6 +115,14 @@ def test_cycles_that_do_not_exist() -> None:
         ({"name": "adaptive_entropy", "growth": -0.1}, "growth"),
         ({"name": "adaptive_entropy", "growth": 1.5}, "growth"),
         ({"name": "adaptive_entropy", "growth": float("nan")}, "growth"),
+        ({"name": "monotone_cells", "tau": 0.0}, "0 < tau < 1"),
+        ({"name": "monotone_cells", "tau": 1.0}, "0 < tau < 1"),
+        ({"name": "monotone_cells", "tau": float("nan")}, "tau"),
+        ({"name": "monotone_cells", "partition": "even"}, "partition"),
+        ({"name": "monotone_cells", "direction": "up"}, "direction"),
+        ({"name": "monotone_l2", "eps": 0.0}, "0 < eps <= 1/2"),
+        ({"name": "monotone_l2", "eps": 0.51}, "0 < eps <= 1/2"),
+        ({"name": "monotone_l2", "eps": float("nan")}, "eps"),
     ],
     ids=str,
 )

@@ -25,6 +25,13 @@ CASES: dict[str, list[dict[str, Any]]] = {
     "linear_hash": [{"bits": 3}, {"bits": 1, "design": "cycle"}, {"bits": 2, "design": "cycle"}],
     "local_refinement": [{"bits": 2}, {"bits": 3}],
     "adaptive_entropy": [{}, {"growth": 1.0}],
+    "monotone_cells": [
+        {},
+        {"tau": 0.05, "isotonic": False},
+        {"tau": 0.2, "partition": "birge"},
+        {"tau": 0.003, "direction": "rising", "isotonic": False},  # 300 cells: right for a falling p as well
+    ],
+    "monotone_l2": [{}, {"eps": 0.02}],
 }
 TASKS = [Task(16, 203), Task(11, 150), Task(300, 640), Task(16, 90, s=3), Task(16, 203, loss="l1")]
 

@@ -1,0 +1,90 @@
+"""Cells: intervals of symbols. Servers say which cell their samples lie in, the referee counts by cell."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from distest.bits import BitReader, Messages
+from distest.codecs.fixed import Fixed
+from distest.errors import UsageError, WireError
+from distest.learning.fitting import one_sample
+from distest.learning.norms import Pmf
+from distest.learning.servers import Servers
+
+Ints = NDArray[np.int64]
+Floats = NDArray[np.float64]
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class Cells:
+    """A partition of 0..n-1 into intervals.
+
+    edges: int64 (L + 1,), read-only, from 0 to n, rising; cell j is edges[j] .. edges[j + 1] - 1.
+    """
+
+    edges: Ints
+
+    def __len__(self) -> int:
+        return self.edges.size - 1
+
+    @property
+    def widths(self) -> Ints:
+        """Symbols a cell, int64 (L,)."""
+        return np.diff(self.edges)
+
+    def find(self, symbols: NDArray[np.int32]) -> Ints:
+        """The cell of every symbol, int64 of the same shape. Raises UsageError for a symbol outside 0..n-1."""
+        n = int(self.edges[-1])
+        if symbols.size and (int(symbols.min()) < 0 or int(symbols.max()) >= n):
+            bad = int(symbols[(symbols < 0) | (symbols >= n)][0])
+            raise UsageError(f"samples are symbols from 0 to {n - 1}, a server has {bad}")
+        return np.searchsorted(self.edges, symbols, side="right") - 1
+
+    def masses(self, pmf: Pmf) -> Floats:
+        """The mass of every cell, float64 (L,)."""
+        return np.add.reduceat(pmf, self.edges[:-1])
+
+    def spread(self, levels: ArrayLike) -> Pmf:
+        """The function that has levels[j] at every symbol of cell j, float64 (n,)."""
+        return np.repeat(np.asarray(levels, np.float64), self.widths)
+
+    def mirrored(self) -> "Cells":
+        """The same cells with 0..n-1 read backwards: what suits falling laws then suits rising ones."""
+        return cells_of((self.edges[-1] - self.edges[::-1]).tolist())
+
+
+def cells_of(edges: list[int]) -> Cells:
+    """The cells between rising edges, the first of them 0."""
+    array = np.array(edges, np.int64)
+    array.flags.writeable = False
+    return Cells(array)
+
+
+def index_bits(cells: Cells) -> int:
+    """Bits that name one of L cells, ceil(log2 L)."""
+    return (len(cells) - 1).bit_length()
+
+
+def message(servers: Servers, cells: Cells) -> Messages:
+    """The cell of every sample of every server, in order, `index_bits` bits each; at least two cells."""
+    found, width = cells.find(servers.samples), index_bits(cells)
+    if _is_narrow(servers.samples.shape[1], width):
+        return Messages.of_symbols(found[:, 0].astype(np.uint8), width)
+    return Fixed(len(cells)).pack(found)
+
+
+def tally(reader: BitReader, speakers: range, s: int, cells: Cells) -> Ints:
+    """The mirror of `message` for servers of s samples: samples a cell, int64 (L,). Raises WireError."""
+    width = index_bits(cells)
+    if not _is_narrow(s, width):
+        return np.bincount(Fixed(len(cells)).decode(reader, (len(speakers), s)).ravel(), minlength=len(cells))
+    counts = np.bincount(reader.symbols(len(speakers), width), minlength=len(cells))
+    if counts.size > len(cells):
+        raise WireError(f"cell {counts.size - 1} is none of the {len(cells)} cells")
+    return counts
+
+
+def _is_narrow(s: int, width: int) -> bool:
+    """Whether a message is one symbol of at most a byte, which has a faster road."""
+    return s == 1 and width <= one_sample.BITS_MAX
