@@ -34,6 +34,9 @@ PROTOCOLS: list[dict[str, Any]] = [
     {"name": "balanced_hash", "bits": 2},
     {"name": "linear_hash", "bits": 4},
     {"name": "linear_hash", "bits": 2, "design": "cycle"},
+    {"name": "recursive_hadamard", "bits": 2},
+    {"name": "simulate_infer", "bits": 2},
+    {"name": "simulate_infer", "bits": 1, "split": True},
     {"name": "adaptive_entropy"},
     {"name": "local_refinement", "bits": 2},
 ]

@@ -21,6 +21,9 @@ ONE_SAMPLE: list[dict[str, Any]] = [
     {"name": "balanced_hash", "bits": 2},
     {"name": "linear_hash", "bits": 2},
     {"name": "linear_hash", "bits": 2, "design": "cycle"},
+    {"name": "recursive_hadamard", "bits": 2},
+    {"name": "simulate_infer", "bits": 2},
+    {"name": "simulate_infer", "bits": 2, "split": True},
     {"name": "local_refinement", "bits": 2},
 ]
 ALL: list[dict[str, Any]] = [
@@ -75,6 +78,11 @@ def test_bits_out_of_range(spec: dict[str, Any], bits: int) -> None:
         ({"name": "balanced_hash"}, 17, 5),
         ({"name": "linear_hash"}, 16, 4),
         ({"name": "linear_hash"}, 2, 1),
+        ({"name": "recursive_hadamard"}, 17, 5),
+        ({"name": "recursive_hadamard"}, 2, 1),
+        ({"name": "simulate_infer"}, 15, 3),
+        ({"name": "simulate_infer"}, 16, 4),
+        ({"name": "simulate_infer", "split": True}, 15, 3),
     ],
     ids=str,
 )

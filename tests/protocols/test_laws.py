@@ -23,6 +23,8 @@ CASES: dict[str, list[dict[str, Any]]] = {
     "grouping": [{"bits": 1}, {"bits": 3}, {"bits": 2, "shift": True}],
     "balanced_hash": [{"bits": 1}, {"bits": 3}],
     "linear_hash": [{"bits": 3}, {"bits": 1, "design": "cycle"}, {"bits": 2, "design": "cycle"}],
+    "recursive_hadamard": [{"bits": 1}, {"bits": 3}],
+    "simulate_infer": [{"bits": 2}, {"bits": 3, "split": True}, {"bits": 3}],
     "local_refinement": [{"bits": 2}, {"bits": 3}],
     "adaptive_entropy": [{}, {"growth": 1.0}],
 }
