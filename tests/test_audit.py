@@ -28,6 +28,7 @@ PROTOCOLS = [
     "linear_hash:bits=2",
     "recursive_hadamard:bits=2",
     "simulate_infer:bits=2,split=true",
+    "golomb_gaps",
     "adaptive_entropy",
     "local_refinement:bits=2",
 ]

@@ -37,6 +37,7 @@ PROTOCOLS: list[dict[str, Any]] = [
     {"name": "recursive_hadamard", "bits": 2},
     {"name": "simulate_infer", "bits": 2},
     {"name": "simulate_infer", "bits": 1, "split": True},
+    {"name": "golomb_gaps"},
     {"name": "adaptive_entropy"},
     {"name": "local_refinement", "bits": 2},
 ]

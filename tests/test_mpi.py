@@ -13,6 +13,7 @@ from distest.wire.transport import HEADER_BYTES
 from distest.wire.turn import blocks_of, hosted
 
 M, RANKS, BITS = 1003, 3, 3
+MORE_THAN_THREE = ("simulate_infer",)  # two servers for each of two blocks at least
 Bytes = Counter[tuple[int, int]]
 
 
@@ -22,9 +23,6 @@ def alone() -> dict[str, Any]:
     from tests.mpi import launching
 
     return read(launching.run("digests.py", ranks=0))
-
-
-MORE_THAN_THREE = ("simulate_infer",)  # two servers for each of two blocks at least
 
 
 def read(ran: Any) -> dict[str, Any]:

@@ -291,6 +291,26 @@ def simulation_l2(p: Floats, m: int, b: int, split: bool) -> float:
     return (1.0 - _square_norm(pmf)) * float((chances / accepted).sum()) + none * no_sample
 
 
+def gap_bits(p: Floats, s: int, lengths: ArrayLike) -> float:
+    """Return the expected bits of the s gaps of s sorted samples of p, the first symbol being a gap from 0 (P6).
+
+    lengths: bits of the code word of each gap 0..n-1, (n,). Takes n^2 steps.
+    """
+    pmf, bits = _pmf(p), np.asarray(lengths, np.float64)
+    n = pmf.size
+    below = np.minimum(np.concatenate([[0.0], np.cumsum(pmf)]), 1.0)
+    below[-1] = 1.0
+    empty_from_0 = (1.0 - below) ** s
+    often = empty_from_0[:-1] - empty_from_0[1:]  # the first gap
+    shorter, window = np.ones(n + 1), (1.0 - np.diff(below)) ** s  # P(no sample in g - 1, in g symbols from i on)
+    for gap in range(1, n):
+        longer = (1.0 - (below[gap + 1 :] - below[: n - gap])) ** s
+        often[gap] += float((shorter[1 : n - gap + 1] - window[:-1] - window[1:] + longer).sum())
+        shorter, window = window, longer
+    often[0] = s - often[1:].sum()
+    return float(often @ bits)
+
+
 def _counted_l2(pmf: Floats, m: int, rho: float) -> float:
     cell = rho + (1.0 - rho) * pmf
     return float((cell * (1.0 - cell)).sum()) / (m * (1.0 - rho) ** 2)

@@ -31,6 +31,7 @@ ALL: list[dict[str, Any]] = [
     {"name": "full_sample", "code": "truncated"},
     {"name": "full_sample", "code": "block"},
     {"name": "multiset"},
+    {"name": "golomb_gaps"},
     {"name": "adaptive_entropy"},
     *ONE_SAMPLE,
 ]

@@ -5,6 +5,7 @@ farther off with probability 0.3 % (normal approximation), some one of the about
 12 %. Seeds are fixed, so the file passes or fails for good; they are the first that were tried.
 """
 
+from itertools import product
 from typing import Any, ClassVar
 
 import numpy as np
@@ -169,3 +170,50 @@ def test_simulation_refuses_what_it_cannot_do() -> None:
     last = Messages.of_symbols(np.array([2], np.uint8), 2)  # the last pair watches symbol 15 alone
     with pytest.raises(WireError, match="outside the domain of 16"):
         protocol.read(range(11, 12), BitReader(last.data, last.n_bits), from_seed(1)[0].public)
+
+
+# n, s, entropy of the counts of s uniform samples, mean bits of their gaps
+GAPS = [(256, 16, 84.2, 86.861), (256, 256, 476.2, 510.422), (4096, 64, 472.5, 477.476), (4096, 1024, 3642.6, 3763.615)]
+
+
+@pytest.mark.parametrize(("n", "s", "entropy", "bits"), GAPS)
+def test_gaps_take_little_more_than_the_entropy_of_the_counts(n: int, s: int, entropy: float, bits: float) -> None:
+    each = build(Task(n, 1, s), "golomb_gaps").payload_bits(np.full(n, 1 / n))
+    assert 1.01 * entropy < each < 1.075 * entropy
+    assert each == pytest.approx(bits, abs=1e-3)
+
+
+@pytest.mark.parametrize(("n", "s"), [(2, 1), (3, 2), (5, 3), (7, 4), (11, 2), (4, 6)])
+def test_lengths_of_gaps_are_those_of_all_multisets(n: int, s: int) -> None:
+    """Mean and greatest length by going through all samples a server can have."""
+    protocol = build(Task(n, 1, s), "golomb_gaps")
+    pmf = law("zipf", n)
+    every = np.array(list(product(range(n), repeat=s)), np.int32)
+    words = protocol.message(Servers(range(len(every)), every), from_seed(1)[0])
+    messages = words if isinstance(words, Messages) else words.pack()
+    lengths = np.broadcast_to(messages.lengths, len(every))
+    assert protocol.payload_bits(pmf) == pytest.approx(float(pmf[every].prod(axis=1) @ lengths), rel=1e-12)
+    assert protocol.bits_per_server() == lengths.max()
+
+
+@pytest.mark.parametrize("name", LAWS)
+@pytest.mark.parametrize(("n", "m", "s"), [(11, 30, 4), (64, 20, 16)])
+def test_gaps_have_the_risk_of_all_samples_and_their_length(n: int, m: int, s: int, name: str) -> None:
+    task, pmf = Task(n, m, s), law(name, n)
+    protocol = build(task, "golomb_gaps")
+    runs, risk = outcomes(protocol, pmf, 900), protocol.risk(pmf)
+    agree([norms.l2_squared(run.estimate, pmf) for run in runs], risk.l2_squared)
+    agree([norms.l1(run.estimate, pmf) for run in runs], risk.l1)
+    agree([float(run.ledger.payload_bits) for run in runs], protocol.payload_bits(pmf))
+    assert max(run.ledger.totals()["payload_bits_max"] for run in runs) <= protocol.bits_per_server()
+
+
+def test_gaps_that_leave_the_domain_or_are_too_long_are_refused() -> None:
+    protocol = build(Task(8, 1, 2), "golomb_gaps")
+    words = protocol.code.pack(np.array([[5, 3]]))
+    with pytest.raises(WireError, match="add up to a symbol outside the domain of 8"):
+        protocol.read(range(1), BitReader(words.data, words.n_bits), from_seed(1)[0].public)
+    build(Task(1 << 20, 1, 1 << 22), "golomb_gaps")
+    with pytest.raises(UsageError, match=r"divides by M=1 .*; use multiset"):
+        build(Task((1 << 20) + 1, 1, 1 << 22), "golomb_gaps")
+    assert build(Task(5000, 1, 2), "golomb_gaps").payload_bits(np.full(5000, 1 / 5000)) is None

@@ -25,6 +25,7 @@ CASES: dict[str, list[dict[str, Any]]] = {
     "linear_hash": [{"bits": 3}, {"bits": 1, "design": "cycle"}, {"bits": 2, "design": "cycle"}],
     "recursive_hadamard": [{"bits": 1}, {"bits": 3}],
     "simulate_infer": [{"bits": 2}, {"bits": 3, "split": True}, {"bits": 3}],
+    "golomb_gaps": [{}],
     "local_refinement": [{"bits": 2}, {"bits": 3}],
     "adaptive_entropy": [{}, {"growth": 1.0}],
 }
