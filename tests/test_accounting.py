@@ -36,6 +36,7 @@ CASES = [  # protocol, n, m, s
     ("golomb_gaps", 6, 77, 4),
     ("golomb_gaps", 300, 50, 30),
     ("golomb_gaps", 17, 331, 1),
+    ("sparse_hash:bits=2,support=3", 17, 331, 1),
     ("adaptive_entropy", 17, 331, 1),
     ("adaptive_entropy:growth=0", 5, 40, 2),
     ("local_refinement:bits=2", 17, 331, 1),

@@ -29,6 +29,7 @@ PROTOCOLS = [
     "recursive_hadamard:bits=2",
     "simulate_infer:bits=2,split=true",
     "golomb_gaps",
+    "sparse_hash:bits=2,support=3",
     "adaptive_entropy",
     "local_refinement:bits=2",
 ]

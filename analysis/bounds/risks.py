@@ -311,6 +311,20 @@ def gap_bits(p: Floats, s: int, lengths: ArrayLike) -> float:
     return float(often @ bits)
 
 
+def sparse_hash_l2_at_most(p: Floats, m: int, b: int, support: int) -> float:
+    """Return an upper bound on the squared l2 risk of the sparse projection of the linear hash (P14).
+
+    For p with at most `support` symbols: the smaller of 4 times the risk of the linear hash and 4 support (1 +
+    ln 2n)/(m (1-rho)^2), rho its chance of a collision. Raises ValueError for other p, where nothing is proved.
+    """
+    pmf = _pmf(p)
+    if np.count_nonzero(pmf) > support:
+        raise ValueError(f"the bound is for at most {support} symbols, p has {np.count_nonzero(pmf)}")
+    rho = linear_hash_collision(_log_size(pmf.size, b), b)
+    largest = (1.0 + math.log(2.0 * pmf.size)) / (2.0 * m * (1.0 - rho) ** 2)  # at least E max e_x^2
+    return 4.0 * min(linear_hash_l2(pmf, m, b), 2.0 * support * largest)
+
+
 def _counted_l2(pmf: Floats, m: int, rho: float) -> float:
     cell = rho + (1.0 - rho) * pmf
     return float((cell * (1.0 - cell)).sum()) / (m * (1.0 - rho) ** 2)
