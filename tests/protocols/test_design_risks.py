@@ -2,7 +2,8 @@
 
 Every number is a mean over independent runs and may be 3 standard errors off its exact formula; a right formula is
 farther off with probability 0.3 % (normal approximation), some one of the about 100 numbers of this file with about
-25 %. Inequalities have room for 5 standard errors. Seeds are fixed, so the file passes or fails for good; they are the first that were tried.
+25 %. Inequalities have room for 5 standard errors. Seeds are fixed, so the file passes or fails for good; they are
+the first that were tried.
 """
 
 from itertools import combinations, pairwise, product
