@@ -27,7 +27,7 @@ from distest.learning.task import Task
 from distest.wire.channel import Channel
 from distest.wire.transport import Solo
 
-BITS = 2
+BITS, SUPPORT = 2, 2
 
 
 def variants(task: Task, bits: int = BITS) -> Iterator[tuple[dict[str, Any], Protocol[Any]]]:
@@ -38,6 +38,8 @@ def variants(task: Task, bits: int = BITS) -> Iterator[tuple[dict[str, Any], Pro
         for key in catalog.options("protocol", name):
             if key == "bits":
                 choices[key] = (bits,)
+            elif key == "support":
+                choices[key] = (SUPPORT,)
             elif hints[key] is bool:
                 choices[key] = (True, False)
             elif typing.get_origin(hints[key]) is typing.Literal:

@@ -26,6 +26,10 @@ PROTOCOLS = [
     "grouping:bits=2",
     "balanced_hash:bits=2",
     "linear_hash:bits=2",
+    "recursive_hadamard:bits=2",
+    "simulate_infer:bits=2,split=true",
+    "golomb_gaps",
+    "sparse_hash:bits=2,support=3",
     "adaptive_entropy",
     "local_refinement:bits=2",
 ]

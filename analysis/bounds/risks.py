@@ -1,7 +1,7 @@
 """Exact risks of simple protocols, one sample per server: what fixed formulas say a simulation must show.
 
 p is a pmf (n,) float64 throughout, m the number of servers, b the bits per server, K = 2^b. Losses are
-E||ph - p||_2^2 and E||ph - p||_1. Letters P1, P8, P9, P10 are the propositions of docs/bounds.md, section R.
+E||ph - p||_2^2 and E||ph - p||_1. Letters P1, P8, P9, ... are the propositions of docs/bounds.md, section R.
 """
 
 from __future__ import annotations
@@ -224,6 +224,105 @@ def cycle_l2(p: Floats, m: int, b: int) -> float:
 def cycle_l2_at_most(p: Floats, m: int, b: int) -> float:
     """Return (n'-1)(1-||p||^2)/(m (K-1)), an upper bound on the risk of the cycle, n <= n' = K^r (P10c)."""
     return (_cycle_size(p.size, b) - 1) * (1.0 - _square_norm(p)) / (m * ((1 << b) - 1))
+
+
+def recursive_hadamard_l2(p: Floats, m: int, b: int) -> float:
+    """Return the squared l2 risk, over the real symbols, of recursive Hadamard response without noise (P11).
+
+    n' = 2^t >= n symbols in 2^(b-1) chunks of B0 = n'/2^(b-1), row j of the Hadamard matrix held by m_j of the
+    m servers: sum over chunks c of (real symbols in c)/B0^2 * sum_j (P_c - a_cj^2)/m_j, exact for every m >=
+    B0. If n = n' and B0 divides m it is B0 (1-||p||^2)/m.
+    """
+    pmf = _pmf(p)
+    t = (pmf.size - 1).bit_length()
+    if not 1 <= b <= t:
+        raise ValueError(f"recursive Hadamard response on 2^{t} symbols takes 1 to {t} bits, got b={b}")
+    length = 1 << (t - b + 1)
+    if m < length:
+        raise ValueError(f"{m} servers hold fewer than all {length} rows of the Hadamard matrix")
+    chunks = np.zeros((1 << (b - 1), length))
+    chunks.ravel()[: pmf.size] = pmf
+    real = np.clip(pmf.size - length * np.arange(len(chunks)), 0, length)
+    mass = chunks.sum(axis=1)
+    means = chunks.copy()
+    half = 1
+    while half < length:
+        pairs = means.reshape(len(means), -1, 2, half)
+        pairs[:] = np.stack((pairs[:, :, 0] + pairs[:, :, 1], pairs[:, :, 0] - pairs[:, :, 1]), axis=2)
+        half *= 2
+    servers = m // length + (np.arange(length) < m % length)
+    variance = ((mass[:, None] - means**2) / servers).sum(axis=1)
+    return float((real * variance).sum()) / length**2
+
+
+def simulation_success(p: Floats, b: int, split: bool) -> float:
+    """Return the chance that a batch of 2t servers simulates a sample: prod_j (1 - P_j) (P12).
+
+    P_j is the mass of the j-th block of K-1 symbols. split: on 2n symbols, x and x + n with half the mass of
+    x each, where the chance is at least 1/4.
+    """
+    pmf = _pmf(p)
+    width = (1 << b) - 1
+    if not 1 <= width < pmf.size:
+        raise ValueError(f"simulation needs 1 <= 2^b - 1 < n, got b={b} and n={pmf.size}; send the sample instead")
+    masses = np.concatenate((pmf, pmf)) / 2.0 if split else pmf
+    return float(np.prod(np.maximum(0.0, 1.0 - np.add.reduceat(masses, np.arange(0, masses.size, width)))))
+
+
+def simulation_l2(p: Floats, m: int, b: int, split: bool) -> float:
+    """Return the squared l2 risk of the empirical pmf of simulated samples, the uniform one if there are none (P12).
+
+    sum_{a >= 1} P(A = a) (1-||p||^2)/a + P(A = 0) ||p - 1/n||^2 with A ~ Bin(batches, success).
+    """
+    pmf = _pmf(p)
+    n, width = pmf.size, (1 << b) - 1
+    success = simulation_success(pmf, b, split)
+    batches = m // (2 * -(-(2 * n if split else n) // width))
+    if batches < 1:
+        raise ValueError(f"{m} servers of {b} bits are no batch")
+    no_sample = float(((pmf - 1.0 / n) ** 2).sum())
+    if success == 0.0:
+        return no_sample
+    middle, spread = batches * success, 12.0 * math.sqrt(batches * success) + 60.0
+    low, high = max(1, math.floor(middle - spread)), min(batches, math.ceil(middle + spread))
+    accepted = np.arange(low, high + 1, dtype=np.float64)
+    chances = _binomial_pmf(accepted, np.full(accepted.size, float(batches)), np.full(accepted.size, success))
+    none = math.exp(batches * math.log1p(-success))
+    return (1.0 - _square_norm(pmf)) * float((chances / accepted).sum()) + none * no_sample
+
+
+def gap_bits(p: Floats, s: int, lengths: ArrayLike) -> float:
+    """Return the expected bits of the s gaps of s sorted samples of p, the first symbol being a gap from 0 (P6).
+
+    lengths: bits of the code word of each gap 0..n-1, (n,). Takes n^2 steps.
+    """
+    pmf, bits = _pmf(p), np.asarray(lengths, np.float64)
+    n = pmf.size
+    below = np.minimum(np.concatenate([[0.0], np.cumsum(pmf)]), 1.0)
+    below[-1] = 1.0
+    empty_from_0 = (1.0 - below) ** s
+    often = empty_from_0[:-1] - empty_from_0[1:]  # the first gap
+    shorter, window = np.ones(n + 1), (1.0 - np.diff(below)) ** s  # P(no sample in g - 1, in g symbols from i on)
+    for gap in range(1, n):
+        longer = (1.0 - (below[gap + 1 :] - below[: n - gap])) ** s
+        often[gap] += float((shorter[1 : n - gap + 1] - window[:-1] - window[1:] + longer).sum())
+        shorter, window = window, longer
+    often[0] = s - often[1:].sum()
+    return float(often @ bits)
+
+
+def sparse_hash_l2_at_most(p: Floats, m: int, b: int, support: int) -> float:
+    """Return an upper bound on the squared l2 risk of the sparse projection of the linear hash (P14).
+
+    For p with at most `support` symbols: the smaller of 4 times the risk of the linear hash and 4 support (1 +
+    ln 2n)/(m (1-rho)^2), rho its chance of a collision. Raises ValueError for other p, where nothing is proved.
+    """
+    pmf = _pmf(p)
+    if np.count_nonzero(pmf) > support:
+        raise ValueError(f"the bound is for at most {support} symbols, p has {np.count_nonzero(pmf)}")
+    rho = linear_hash_collision(_log_size(pmf.size, b), b)
+    largest = (1.0 + math.log(2.0 * pmf.size)) / (2.0 * m * (1.0 - rho) ** 2)  # at least E max e_x^2
+    return 4.0 * min(linear_hash_l2(pmf, m, b), 2.0 * support * largest)
 
 
 def _counted_l2(pmf: Floats, m: int, rho: float) -> float:
