@@ -22,7 +22,18 @@ from analysis.compare import groups, mean, standard_error
 Row = dict[str, Any]
 
 # Okabe and Ito's colours and two of Tol's, told apart by most eyes; the marker says the same again
-_COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000", "#7F7F7F", "#882255", "#999933")
+_COLOURS = (
+    "#0072B2",
+    "#D55E00",
+    "#009E73",
+    "#CC79A7",
+    "#E69F00",
+    "#56B4E9",
+    "#000000",
+    "#7F7F7F",
+    "#882255",
+    "#999933",
+)
 _MARKERS = ("o", "s", "^", "D", "v", "P", "X", "*", "h", "<", ">")  # one more than colours: pairs come back late
 _PRIORS = ("cos2_haar", "pairs")
 _PROBLEM = ("n", "s", "distribution", "data", "data_sha256", "sampling", "estimator")
