@@ -125,7 +125,7 @@ def _said(answer: str) -> None:
     right = all(bool((chunk.payload == 17 + rank).all()) for rank, chunk in enumerate(heard))
     if not right or len(heard) != transport.size:
         raise ModelError("bytes arrived changed")
-    if transport.rank == 0:
+    if transport.hosts_referee:
         library = " ".join(transport.library().partition(",")[0].split())
         told = {"bytes": size * len(heard), "library": library}
         Path(answer).write_text(json.dumps(told), encoding="utf-8")

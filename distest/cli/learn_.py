@@ -133,7 +133,7 @@ def _run(spec: specs.LearnSpec, out: Path | None, boards: bool, figures: bool, a
     transport = _transport()
     trials = experiment.plan(spec)
     keep = out is not None and boards
-    referee = transport.rank == 0
+    referee = transport.hosts_referee
     if referee and out is not None:
         prepare(out)
     launch.rank_started(trials[0].protocol.task.m)

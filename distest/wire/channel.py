@@ -55,7 +55,7 @@ class Channel:
     ):
         self.parties, self.model, self.hearing = parties, model, hearing
         self.hosted = hosted(parties, transport.rank, transport.size)
-        self.hosts_referee = transport.rank == 0
+        self.hosts_referee = transport.hosts_referee
         self.ledger = Ledger()
         self.board = Board(parties) if keep_board else None
         self._transport = transport

@@ -22,6 +22,11 @@ class Transport(ABC):
     size: int
     wire_bytes: int = 0
 
+    @property
+    def hosts_referee(self) -> bool:
+        """Whether the referee lives on this rank."""
+        return self.rank == 0
+
     @abstractmethod
     def gather(self, chunk: Chunk) -> list[Chunk] | None:
         """All chunks in rank order on rank 0, None elsewhere."""

@@ -5,25 +5,13 @@ interleaved rounds. Run: python scripts/bench/bitpack.py [symbols] [rounds]
 """
 
 import sys
-import time
 from collections.abc import Callable
 from functools import partial
 
 import numpy as np
+from timing import medians
 
 from distest.kernels import bitpack
-
-
-def medians(jobs: dict[str, Callable[[], object]], rounds: int) -> dict[str, float]:
-    """Median seconds of each job, one run of each a round, after one that is not timed."""
-    seconds: dict[str, list[float]] = {name: [] for name in jobs}
-    for round_ in range(rounds + 1):
-        for name, job in jobs.items():
-            start = time.perf_counter()
-            job()
-            if round_:
-                seconds[name].append(time.perf_counter() - start)
-    return {name: float(np.median(each)) for name, each in seconds.items()}
 
 
 def main() -> None:

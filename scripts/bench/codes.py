@@ -7,12 +7,12 @@ Symbols: 4-bit stochastic rounding of Gaussians in buckets of 512, largest magni
 """
 
 import sys
-import time
 from collections.abc import Callable
 from functools import partial
 
 import numpy as np
 from numpy.typing import NDArray
+from timing import medians
 
 from distest.bits import BitReader, Messages
 from distest.codecs.base import SymbolCodec
@@ -37,18 +37,6 @@ def folded_gaussians(count: int) -> NDArray[np.uint8]:
     levels = np.floor(7 * x / np.abs(x).max(axis=1, keepdims=True) + rng.random(x.shape)).astype(np.int64)
     folded: NDArray[np.int64] = np.where(levels > 0, 2 * levels, 1 - 2 * levels).ravel()
     return folded.astype(np.uint8)
-
-
-def medians(jobs: dict[str, Callable[[], object]], rounds: int) -> dict[str, float]:
-    """Median seconds of each job, one run of each a round, after one that is not timed."""
-    seconds: dict[str, list[float]] = {name: [] for name in jobs}
-    for round_ in range(rounds + 1):
-        for name, job in jobs.items():
-            start = time.perf_counter()
-            job()
-            if round_:
-                seconds[name].append(time.perf_counter() - start)
-    return {name: float(np.median(each)) for name, each in seconds.items()}
 
 
 def bitarray_rates(codec: SymbolCodec, symbols: NDArray[np.uint8], rounds: int) -> tuple[float, float]:
