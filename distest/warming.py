@@ -27,7 +27,8 @@ from distest.learning.task import Task
 from distest.wire.channel import Channel
 from distest.wire.transport import Solo
 
-BITS, SUPPORT = 2, 2
+BITS = 2
+SIZES = {"support": 2, "pieces": 2}  # options that have no default
 
 
 def variants(task: Task, bits: int = BITS) -> Iterator[tuple[dict[str, Any], Protocol[Any]]]:
@@ -38,8 +39,8 @@ def variants(task: Task, bits: int = BITS) -> Iterator[tuple[dict[str, Any], Pro
         for key in catalog.options("protocol", name):
             if key == "bits":
                 choices[key] = (bits,)
-            elif key == "support":
-                choices[key] = (SUPPORT,)
+            elif key in SIZES:
+                choices[key] = (SIZES[key],)
             elif hints[key] is bool:
                 choices[key] = (True, False)
             elif typing.get_origin(hints[key]) is typing.Literal:

@@ -13,6 +13,7 @@ from distest.learning.fitting import cells, isotonic, oblivious
 from distest.learning.norms import Pmf
 from distest.learning.protocol import RefereeProtocol, Risk
 from distest.learning.servers import Servers
+from distest.learning.task import Family, Loss
 from distest.wire.channel import Tally
 
 
@@ -37,7 +38,8 @@ class MonotoneCells(RefereeProtocol):
     partition: Literal["greedy", "birge"] = "greedy"
     isotonic: bool = True
     direction: Literal["falling", "rising"] = "falling"
-    problem: ClassVar[str] = "monotone, l1"
+    family: ClassVar[Family] = "monotone"
+    losses: ClassVar[tuple[Loss, ...]] = ("l1",)
     source: ClassVar[str] = "Birgé 1987 (order); docs/bounds.md S1 to S3 (greedy cells, constants)"
 
     def __post_init__(self) -> None:

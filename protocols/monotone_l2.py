@@ -11,6 +11,7 @@ from distest.learning.fitting import cells, oblivious
 from distest.learning.norms import Pmf
 from distest.learning.protocol import RefereeProtocol, Risk
 from distest.learning.servers import Servers
+from distest.learning.task import Family, Loss
 from distest.wire.channel import Tally
 
 
@@ -29,7 +30,8 @@ class MonotoneL2(RefereeProtocol):
     """
 
     eps: float = 0.05
-    problem: ClassVar[str] = "monotone, l2"
+    family: ClassVar[Family] = "monotone"
+    losses: ClassVar[tuple[Loss, ...]] = ("l2",)
     source: ClassVar[str] = "docs/bounds.md S4 (exact)"
 
     def __post_init__(self) -> None:

@@ -13,6 +13,7 @@ from distest.learning.fitting import hashing, simplex
 from distest.learning.norms import Pmf
 from distest.learning.protocol import CoinUse, RefereeProtocol, Risk
 from distest.learning.servers import Servers
+from distest.learning.task import Family
 from distest.wire.channel import Tally
 
 
@@ -39,7 +40,7 @@ class SparseHash(RefereeProtocol):
     bits: int
     support: int
     coin_use: ClassVar[CoinUse] = "public"
-    problem: ClassVar[str] = "sparse"
+    family: ClassVar[Family] = "sparse"
     source: ClassVar[str] = "Acharya, Kairouz, Liu, Sun 2021 (in spirit); docs/bounds.md (bound)"
 
     def __post_init__(self) -> None:

@@ -4,6 +4,7 @@ import importlib
 import inspect
 import pkgutil
 import re
+import typing
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +17,7 @@ from distest import catalog
 from distest.errors import UsageError
 from distest.learning.distributions.base import Distribution
 from distest.learning.protocol import Protocol
-from distest.learning.task import Task
+from distest.learning.task import Family, Loss, Task
 
 ROOT = Path(__file__).resolve().parents[1]
 KINDS: dict[str, tuple[str, type[Any]]] = {
@@ -97,7 +98,9 @@ def test_a_protocol_says_model_coins_problem_and_source(name: str) -> None:
     assert cls.model in ("referee", "one-way", "blackboard")
     assert isinstance(cls.source, str)
     assert cls.source
-    assert cls.problem
+    assert cls.family in typing.get_args(Family)
+    assert set(cls.losses) <= set(typing.get_args(Loss))
+    assert cls.losses
     built = [catalog.build("protocol", spec, task=TASK) for spec in PROTOCOLS if spec["name"] == name]
     assert {b.coin_use for b in built} <= {"none", "private", "public"}
 

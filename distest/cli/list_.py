@@ -12,7 +12,7 @@ from distest.cli import tables
 @click.argument("kind", type=click.Choice(["protocols", "distributions", "data"]), required=False)
 @click.option("--json", "as_json", is_flag=True, help="One JSON object a line.")
 def command(kind: str | None, as_json: bool) -> None:
-    """Show protocols and distributions, with model, coins and source."""
+    """Show protocols and distributions, with model, class, loss, coins and source."""
     for name in (kind,) if kind else ("protocols", "distributions", "data"):
         rows = {"protocols": _protocols, "distributions": _distributions, "data": _data}[name]()
         if as_json:
@@ -36,7 +36,8 @@ def _protocols() -> list[dict[str, Any]]:
                 "options": options,
                 "model": cls.model,
                 "coins": cls.coin_use if isinstance(cls.coin_use, str) else "by option",
-                "class": cls.problem,
+                "class": cls.family,
+                "loss": ", ".join(cls.losses),
                 "what": _summary(cls),
                 "source": cls.source,
             }

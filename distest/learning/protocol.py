@@ -10,7 +10,7 @@ from distest.bits import BitReader, Messages, Words
 from distest.coins import Coins, PublicCoins
 from distest.learning.norms import Pmf
 from distest.learning.servers import Servers
-from distest.learning.task import Task
+from distest.learning.task import Family, Loss, Task
 from distest.wire.channel import Model, Tally
 from distest.wire.turn import Turn
 
@@ -43,12 +43,16 @@ class Protocol(ABC, Generic[State]):
     samples, given the same state), completeness (hear reads every bit), honesty (hear does not depend on where the
     bits end, on lengths or on private coins), replay (same digest for any number of ranks; same estimate from a
     kept board), sanity (the error falls with m).
+
+    family: the class of p it is made for; on others it runs, and errs by as much as its docstring says. losses: the
+    losses for which something is claimed.
     """
 
     task: Task
     model: ClassVar[Model]
     coin_use: ClassVar[CoinUse] = "none"
-    problem: ClassVar[str] = "unstructured"
+    family: ClassVar[Family] = "all"
+    losses: ClassVar[tuple[Loss, ...]] = ("l2", "l1")
     source: ClassVar[str]
 
     @abstractmethod
@@ -77,6 +81,10 @@ class Protocol(ABC, Generic[State]):
 
     def risk(self, pmf: Pmf) -> Risk | None:
         """The expected error for this p by the protocol's own formula, None where there is none."""
+        return None
+
+    def worst_risk(self) -> Risk | None:
+        """The largest expected error over all p of the family, or a bound on it (then not exact); None if unknown."""
         return None
 
     def payload_bits(self, pmf: Pmf) -> float | None:

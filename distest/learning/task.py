@@ -6,6 +6,7 @@ from typing import Literal
 from distest.errors import UsageError
 
 Loss = Literal["l1", "l2"]
+Family = Literal["all", "sparse", "histogram", "monotone"]
 
 
 @dataclass(frozen=True, slots=True)
