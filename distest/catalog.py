@@ -18,6 +18,7 @@ from distest.errors import UsageError
 _KINDS = {
     "protocol": ("protocols", "distest.learning.protocol", "Protocol"),
     "distribution": ("distest.learning.distributions", "distest.learning.distributions.base", "Distribution"),
+    "estimator": ("distest.learning.estimators", "distest.learning.estimators.base", "Estimator"),
 }
 
 

@@ -24,7 +24,7 @@ _HINT = "for example --protocol grouping:bits=3,shift=false"
 @click.option("--data", help="Real data: a name of the bundle (departures:slot=5) or a file.")
 @click.option("--column", help="The column of the file.")
 @click.option("--sampling", help="iid, or dealt: without replacement, measured on a held-out half.")
-@click.option("--estimator", help="raw, or simplex: projected.")
+@click.option("--estimator", help="What is made of the estimate: raw, simplex, minimax, isotonic, merge:pieces=8.")
 @click.option("--loss", help="What protocols tune themselves for: l2 or l1.")
 @click.option("--generator", help="splitmix, or philox (strict).")
 @click.option("--seed", type=int, help="Seed of all coins and samples.  [default: 0]")
@@ -163,6 +163,8 @@ def _print_json(record: dict[str, Any], canonical: Callable[[Any], str]) -> None
 
 def _show(spec: specs.LearnSpec, trial: Any, ranks: int, made: list[dict[str, Any]]) -> None:
     from analysis import compare
+    from distest import catalog
+    from distest.learning.roster import HOPELESS
 
     first = made[0]
     truth = first["truth"]
@@ -172,6 +174,10 @@ def _show(spec: specs.LearnSpec, trial: Any, ranks: int, made: list[dict[str, An
         f"{law}: n = {first['n']}, m = {first['m']:,} servers, {per}, {ranks} rank{'s' * (ranks > 1)}, "
         f"sampling {spec.sampling}, seed {spec.seed}"
     )
+    if spec.estimator != {"name": "raw"}:
+        click.echo(f"estimator: {catalog.label(trial.estimator)}")
+    if not trial.roster.plain:
+        click.echo(f"servers: {_servers(trial.roster)}")
     if not spec.distribution:
         click.echo(f"measured against: {truth['kind']} ({truth['rows']:,} rows)")
     rows = compare.summary(made)
@@ -194,7 +200,20 @@ def _show(spec: specs.LearnSpec, trial: Any, ranks: int, made: list[dict[str, An
         notes.append("error, bits and bound are averages over the prior of the bound (docs/bounds.md, 6.8)")
     elif "lower bound, bits" in rows[0]:
         notes.append("lower bound: bits the worst p needs at this l2^2; p here is not the worst, so no ratio is formed")
+    if trial.roster.lying and first["s"] == 1:
+        notes.append(HOPELESS)
     tables.show("", rows, "; ".join(notes))
+
+
+def _servers(roster: Any) -> str:
+    said = []
+    if roster.sizes:
+        said.append(f"in turn {', '.join(map(str, roster.sizes))} samples")
+    if roster.silent:
+        said.append(f"each silent with probability {roster.silent:g}")
+    if roster.lying:
+        said.append(f"{roster.lying} lying: they say symbol {roster.says}")
+    return "; ".join(said)
 
 
 def _draw(out: Path, stream: Any) -> None:
