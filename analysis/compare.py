@@ -1,7 +1,7 @@
 """Protocols side by side: bits against error against bound, from records alone."""
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 from analysis.bounds.applicable import best_lower_bits
@@ -16,6 +16,31 @@ def groups(records: Iterable[Row]) -> list[list[Row]]:
     for record in records:
         found.setdefault(record["spec_hash"], {})[record["seed"], record["repeat"]] = record
     return [list(group.values()) for group in found.values()]
+
+
+def law(record: Row) -> str:
+    """What a record's samples come from, in a few words: "zipf exponent=1.2", "departures (source)"."""
+    table = record["spec"].get("distribution")
+    if table is None:
+        return f"{record['truth']['name']} ({record['truth']['source']})"
+    return " ".join([table["name"], *(f"{key}={value:.4g}" for key, value in table.items() if key != "name")])
+
+
+_PLACES: dict[str, Callable[[Row], Any]] = {
+    "law": law,
+    "n": lambda record: record["n"],
+    "m": lambda record: record["m"],
+    "s": lambda record: record["s"],
+    "loss": lambda record: record["spec"]["loss"],
+    "estimator": lambda record: record["spec"]["estimator"],
+}
+
+
+def varied(records: Iterable[Row]) -> list[Row]:
+    """Of law, n, m, s, loss and estimator those in which specs differ, one row a spec, as in `summary`."""
+    rows = [{key: place(group[0]) for key, place in _PLACES.items()} for group in groups(records)]
+    changing = [key for key in _PLACES if len({str(row[key]) for row in rows}) > 1]
+    return [{key: row[key] for key in changing} for row in rows]
 
 
 def mean(values: Sequence[float]) -> float:

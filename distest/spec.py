@@ -1,7 +1,22 @@
-"""Spec: what to run, as data. From a TOML file, from flags, or both; checked before anything starts."""
+"""Spec: what to run, as data. From a TOML file, from flags, or both; checked before anything starts.
 
+A sweep is a table with `grid`: one table, or a list of them. Each is an axis whose keys change together, and the axes
+are multiplied, so that
+
+    [[grid]]
+    n = [16, 64]
+    m = [1600, 6400]
+
+    [[grid]]
+    "protocol.bits" = [1, 2, 3]
+
+makes six specs. Keys are those of --set.
+"""
+
+import copy
+import itertools
 import tomllib
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any, Literal
 
@@ -73,10 +88,14 @@ def named(text: str) -> Table:
 def assign(table: Table, setting: str) -> None:
     """Apply `key=value` to a raw spec; a dotted key reaches into a table, `protocol.x` into every protocol."""
     path, equals, text = setting.partition("=")
-    keys = path.strip().split(".")
-    if not equals or not all(keys):
+    if not equals or not all(path.strip().split(".")):
         raise UsageError(f"--set takes key=value, got {setting!r}")
-    value = value_of(text.strip())
+    _put(table, path.strip(), value_of(text.strip()), f"--set {setting}")
+
+
+def _put(table: Table, path: str, value: Any, said: str) -> None:
+    """Set what a dotted key names. Raises UsageError, beginning with `said`, where the way leads through a value."""
+    keys = path.split(".")
     if keys[0] == "protocol" and len(keys) == 2:
         for protocol in table.get("protocols", []):
             protocol[keys[1]] = value
@@ -85,8 +104,52 @@ def assign(table: Table, setting: str) -> None:
     for key in keys[:-1]:
         place = place.setdefault(key, {})
         if not isinstance(place, dict):
-            raise UsageError(f"--set {setting}: {key!r} is a value, not a table")
+            raise UsageError(f"{said}: {key!r} is a value, not a table")
     place[keys[-1]] = value
+
+
+def expand(table: Table) -> list[Table]:
+    """The tables of a sweep, normalised, in the order of its axes (the last one runs fastest); [table] without a grid.
+
+    Raises UsageError for a grid that is no table of lists, lists of one axis that differ in length, an empty axis,
+    and a key that is set twice.
+    """
+    table = normalise(table)
+    grid = table.pop("grid", [])
+    axes = [grid] if isinstance(grid, dict) else grid
+    if not isinstance(axes, list) or not all(isinstance(axis, dict) for axis in axes):
+        raise UsageError(f"grid is a table, or a list of tables, of lists of values, got {grid!r}")
+    _check_keys(table, [key for axis in axes for key in axis])
+    tables = []
+    for settings in itertools.product(*map(_points, axes)):
+        case = copy.deepcopy(table)
+        for path, value in itertools.chain.from_iterable(settings):
+            _put(case, path, copy.deepcopy(value), f"grid {path}={value!r}")
+        tables.append(normalise(case))
+    return tables
+
+
+def _points(axis: Table) -> Iterator[list[tuple[str, Any]]]:
+    """The settings of an axis, point by point."""
+    for key, values in axis.items():
+        if not isinstance(values, list) or not values:
+            raise UsageError(f"grid: {key!r} takes a list of at least one value, got {values!r}")
+    sizes = {key: len(values) for key, values in axis.items()}
+    if len(set(sizes.values())) > 1:
+        listed = ", ".join(f"{key} {size}" for key, size in sizes.items())
+        raise UsageError(f"grid: keys of one table change together and need equally many values, got {listed}")
+    for values in zip(*axis.values(), strict=True):
+        yield list(zip(axis, values, strict=True))
+
+
+def _check_keys(table: Table, keys: list[str]) -> None:
+    for key in keys:
+        if not all(key.split(".")):
+            raise UsageError(f"grid: no key {key!r}; keys are those of --set")
+        if keys.count(key) > 1:
+            raise UsageError(f"grid: {key!r} stands on two axes")
+        if table.get(key):
+            raise UsageError(f"{key!r} is set to {table[key]!r} and the grid changes it; leave one out")
 
 
 def normalise(table: Table) -> Table:

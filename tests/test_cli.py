@@ -472,3 +472,49 @@ def test_a_reader_that_stops_listening_is_no_error() -> None:
         said = running.stderr.read()
         running.wait(60)
     assert b"Traceback" not in said
+
+
+SWEEP = """
+n = 16
+repeats = 2
+distribution = "uniform"
+protocols = ["grouping", "balanced_hash"]
+
+[[grid]]
+m = [160, 640]
+s = [1, 1]
+
+[[grid]]
+"protocol.bits" = [1, 2]
+"""
+
+
+def test_a_sweep_is_one_command_and_one_table(distest: Command, tmp_path: Path) -> None:
+    path = tmp_path / "sweep.toml"
+    path.write_text(SWEEP)
+    ended = distest("learn", str(path), "--out", str(tmp_path / "out"), "--no-figures")
+    assert ended.code == 0, ended.err
+    assert ended.out.startswith("a sweep of 4 specs")
+    rows = [line.split() for line in ended.out.splitlines() if "grouping" in line or "balanced_hash" in line]
+    assert [(row[0], row[2]) for row in rows] == [(m, f"b={b}") for m in ("160", "640") for b in (1, 1, 2, 2)]
+    kept = records.load(tmp_path / "out")
+    assert len(kept) == 16
+    assert {(r["m"], r["spec"]["protocol"]["bits"]) for r in kept} == {(m, b) for m in (160, 640) for b in (1, 2)}
+    assert distest("audit", str(tmp_path / "out")).code == 0
+
+
+def test_a_sweep_runs_each_case_as_if_it_stood_alone(distest: Command, tmp_path: Path) -> None:
+    path = tmp_path / "sweep.toml"
+    path.write_text(SWEEP)
+    lines = distest("learn", str(path), "--json").out.splitlines()
+    alone = ("--n", "16", "--m", "640", "--distribution", "uniform", "--repeats", "2", "--bits", "2")
+    single = distest("learn", "--protocol", "grouping", *alone, "--json").out.splitlines()
+    digests = [json.loads(line)["digest"] for line in single]
+    assert digests == [json.loads(line)["digest"] for line in lines[12:14]]
+
+
+def test_a_case_that_does_not_fit_ends_a_sweep_before_it_starts(distest: Command, tmp_path: Path) -> None:
+    path = tmp_path / "sweep.toml"
+    path.write_text(SWEEP.replace("[1, 2]", "[1, 20]"))
+    refused(distest("learn", str(path), "--out", str(tmp_path / "out")), "bits")
+    assert not (tmp_path / "out").exists()

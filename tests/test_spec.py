@@ -1,5 +1,6 @@
 """Specs: TOML, flags and --set mean the same, and what does not fit is one sentence that names the nearest."""
 
+import re
 from pathlib import Path
 from typing import Any
 
@@ -44,7 +45,8 @@ def test_specs_shipped_with_the_project_are_specs() -> None:
     found = list((Path(specs.__file__).parents[1] / "scripts" / "specs").glob("*.toml"))
     assert found
     for path in found:
-        assert checked(specs.read_toml(path)).protocols
+        for table in specs.expand(specs.read_toml(path)):
+            assert specs.check(table).protocols
 
 
 @pytest.mark.parametrize(
@@ -253,3 +255,61 @@ def test_the_defaults_are_those_of_the_help() -> None:
     assert spec.estimator == {"name": "raw"}
     assert (spec.generator, spec.hearing, spec.seed, spec.repeats) == ("splitmix", "central", 0, 1)
     assert checked({**PLAIN, "seed": (1 << 64) - 1}).seed == (1 << 64) - 1
+
+
+# ---- sweeps
+
+
+def test_the_axes_of_a_grid_are_multiplied_and_the_keys_of_an_axis_change_together() -> None:
+    grid = [{"n": [8, 16], "m": [30, 60]}, {"protocol.bits": [1, 2, 3]}]
+    tables = specs.expand({"protocols": ["grouping:bits=3", "balanced_hash"], "distribution": "uniform", "grid": grid})
+    found = [specs.check(table) for table in tables]
+    assert [(f.n, f.m) for f in found] == [(8, 30)] * 3 + [(16, 60)] * 3
+    assert [[p["bits"] for p in f.protocols] for f in found] == [[1, 1], [2, 2], [3, 3]] * 2
+
+
+def test_one_table_is_an_axis_and_reaches_into_tables() -> None:
+    grid = {"distribution.exponent": [0, 1.5], "repeats": [2, 3]}
+    table: Table = {"protocol": "full_sample", "distribution": "zipf", "n": 8, "m": 30, "grid": grid}
+    found = [specs.check(case) for case in specs.expand(table)]
+    assert [(f.distribution, f.repeats) for f in found] == [
+        ({"name": "zipf", "exponent": 0}, 2),
+        ({"name": "zipf", "exponent": 1.5}, 3),
+    ]
+    assert table["grid"] is grid
+
+
+def test_laws_and_protocols_may_be_swept_by_name() -> None:
+    grid = {"protocol": ["full_sample", "grouping:bits=1"], "distribution": ["uniform", "zipf:exponent=2"]}
+    found = [specs.check(case) for case in specs.expand({"n": 8, "m": 30, "grid": grid})]
+    assert [f.protocols for f in found] == [[{"name": "full_sample"}], [{"name": "grouping", "bits": 1}]]
+    assert [f.distribution for f in found] == [{"name": "uniform"}, {"name": "zipf", "exponent": 2}]
+
+
+def test_without_a_grid_there_is_one_spec() -> None:
+    assert specs.expand(PLAIN) == [specs.normalise(PLAIN)]
+    assert specs.expand({**PLAIN, "grid": []}) == [specs.normalise(PLAIN)]
+
+
+@pytest.mark.parametrize(
+    ("grid", "said"),
+    [
+        (3, "grid is a table, or a list of tables"),
+        ([3], "grid is a table, or a list of tables"),
+        ({"s": 3}, "'s' takes a list of at least one value, got 3"),
+        ({"s": []}, "'s' takes a list of at least one value"),
+        ({"s": [1, 2], "seed": [1]}, "need equally many values, got s 2, seed 1"),
+        ([{"s": [1]}, {"s": [2]}], "'s' stands on two axes"),
+        ({"m": [30, 60]}, "'m' is set to 30 and the grid changes it"),
+        ({"n.x": [1]}, "'n' is a value, not a table"),
+        ({"protocol.": [1]}, "no key 'protocol.'"),
+    ],
+)
+def test_a_grid_that_does_not_fit_is_refused(grid: Any, said: str) -> None:
+    with pytest.raises(UsageError, match=re.escape(said)):
+        specs.expand({**PLAIN, "grid": grid})
+
+
+def test_a_misspelt_key_of_a_grid_is_refused_with_the_nearest() -> None:
+    with pytest.raises(UsageError, match="did you mean 'seed'"):
+        [specs.check(table) for table in specs.expand({**PLAIN, "grid": {"sed": [1, 2]}})]

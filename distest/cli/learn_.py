@@ -54,7 +54,8 @@ def command(
 ) -> int:
     """Learn a distribution with one or more protocols and count every bit.
 
-    SPEC is a TOML file; flags and --set change it. Without it the flags are the whole spec.
+    SPEC is a TOML file; flags and --set change it. Without it the flags are the whole spec. A spec with a grid is
+    a sweep: all its runs, one table.
     """
     table = specs.normalise(specs.read_toml(spec) if spec else {})
     table |= {key: value for key, value in plain.items() if value is not None}
@@ -65,18 +66,18 @@ def command(
         specs.spread_bits(table["protocols"], bits)
     for setting in settings:
         specs.assign(table, setting)
-    checked = specs.check(specs.normalise(table))
+    sweep = [specs.check(case) for case in specs.expand(table)]
 
     from distest import launch
 
     if ranks is not None and not launch.in_mpi():
         from distest import experiment
 
-        trials = experiment.plan(checked)
+        plans = [experiment.plan(spec_) for spec_ in sweep]
         if out is not None:
             prepare(out)
-        return launch.launch(_without_ranks(sys.argv[1:]), ranks, limit, trials[0].protocol.task.m)
-    return _run(checked, out, boards, figures, as_json)
+        return launch.launch(_without_ranks(sys.argv[1:]), ranks, limit, plans[0][0].protocol.task.m)
+    return _run(sweep, out, boards, figures, as_json)
 
 
 def _source(table: dict[str, Any], data: str | None, column: str | None) -> dict[str, Any]:
@@ -126,31 +127,36 @@ def _transport() -> Any:
     return Mpi()
 
 
-def _run(spec: specs.LearnSpec, out: Path | None, boards: bool, figures: bool, as_json: bool) -> int:
+def _run(sweep: list[specs.LearnSpec], out: Path | None, boards: bool, figures: bool, as_json: bool) -> int:
     from distest import experiment, launch, records
     from distest.cli.progress import progress
 
     transport = _transport()
-    trials = experiment.plan(spec)
+    plans = [experiment.plan(spec) for spec in sweep]
     keep = out is not None and boards
     referee = transport.hosts_referee
     if referee and out is not None:
         prepare(out)
-    launch.rank_started(trials[0].protocol.task.m)
     made = []
-    servers = sum(trial.protocol.task.m for trial in trials) * spec.repeats
+    servers = sum(
+        trial.protocol.task.m * spec.repeats for spec, trials in zip(sweep, plans, strict=True) for trial in trials
+    )
+    parties = 0
     with progress("servers heard", servers, referee) as heard:
-        for record, board in experiment.run(spec, trials, transport, keep, heard):
-            if board is not None and out is not None:
-                record["board"] = f"{record['spec_hash']}-{record['seed']}-{record['repeat']}.board"
-                board.save(out / "boards" / record["board"])
-            if out is not None:
-                records.append(out / records.FILE, record)
-            if as_json:
-                _print_json(record, records.canonical)
-            made.append(record)
+        for spec, trials in zip(sweep, plans, strict=True):
+            if parties != (parties := trials[0].protocol.task.m):
+                launch.rank_started(parties)
+            for record, board in experiment.run(spec, trials, transport, keep, heard):
+                if board is not None and out is not None:
+                    record["board"] = f"{record['spec_hash']}-{record['seed']}-{record['repeat']}.board"
+                    board.save(out / "boards" / record["board"])
+                if out is not None:
+                    records.append(out / records.FILE, record)
+                if as_json:
+                    _print_json(record, records.canonical)
+                made.append(record)
     if referee and not as_json:
-        _show(spec, trials[0], transport.size, made)
+        _show(sweep, transport.size, made)
     if referee and out is not None and figures:
         _draw(out, sys.stderr if as_json else sys.stdout)
     return 0
@@ -161,29 +167,36 @@ def _print_json(record: dict[str, Any], canonical: Callable[[Any], str]) -> None
     sys.stdout.flush()
 
 
-def _show(spec: specs.LearnSpec, trial: Any, ranks: int, made: list[dict[str, Any]]) -> None:
+def _show(sweep: list[specs.LearnSpec], ranks: int, made: list[dict[str, Any]]) -> None:
     from analysis import compare
-    from distest import catalog
+
+    spec, first = sweep[0], made[0]
+    rows = compare.summary(made)
+    if len(sweep) == 1:
+        per = "one sample a server" if first["s"] == 1 else f"{first['s']} samples a server"
+        law = spec.distribution["name"] if spec.distribution else compare.law(first)
+        problem = f"{law}: n = {first['n']}, m = {first['m']:,} servers, {per}"
+    else:
+        problem = f"a sweep of {len(sweep)} specs"
+        rows = [{**varied, **row} for varied, row in zip(compare.varied(made), rows, strict=True)]
+    click.echo(f"{problem}, {ranks} rank{'s' * (ranks > 1)}, sampling {spec.sampling}, seed {spec.seed}")
+    if spec.data and len(sweep) == 1:
+        click.echo(f"measured against: {first['truth']['kind']} ({first['truth']['rows']:,} rows)")
+    if len(sweep) == 1 and spec.estimator != {"name": "raw"}:
+        click.echo(f"estimator: {_options(first['spec']['estimator'])}")
+    if len(sweep) == 1 and spec.servers:
+        click.echo(f"servers: {_options(spec.servers)}")
+    tables.show("", rows, "; ".join(_notes(rows, made)))
+
+
+def _notes(rows: list[dict[str, Any]], made: list[dict[str, Any]]) -> list[str]:
+    """What has to be said about a table; columns that say nothing in it are taken out."""
     from distest.learning.roster import HOPELESS
 
-    first = made[0]
-    truth = first["truth"]
-    law = spec.distribution["name"] if spec.distribution else f"{truth['name']} ({truth['source']})"
-    per = "one sample a server" if first["s"] == 1 else f"{first['s']} samples a server"
-    click.echo(
-        f"{law}: n = {first['n']}, m = {first['m']:,} servers, {per}, {ranks} rank{'s' * (ranks > 1)}, "
-        f"sampling {spec.sampling}, seed {spec.seed}"
-    )
-    if spec.estimator != {"name": "raw"}:
-        click.echo(f"estimator: {catalog.label(trial.estimator)}")
-    if not trial.roster.plain:
-        click.echo(f"servers: {_servers(trial.roster)}")
-    if not spec.distribution:
-        click.echo(f"measured against: {truth['kind']} ({truth['rows']:,} rows)")
-    rows = compare.summary(made)
-    padded = sorted({r["padded n"] for r in rows if r["padded n"] != first["n"]})
+    sizes = sorted({record["n"] for record in made})
+    padded = sorted({row["padded n"] for row in rows} - set(sizes))
     for row in rows:
-        if row["padded n"] == first["n"]:
+        if not padded:
             row["padded n"] = None
     for key in ("l2^2 s.e.", "predicted", "lower bound, bits", "padded n"):
         if all(row[key] is None for row in rows):
@@ -194,26 +207,20 @@ def _show(spec: specs.LearnSpec, trial: Any, ranks: int, made: list[dict[str, An
             del row["runs"]
     notes = []
     if padded:
-        sizes = ", ".join(map(str, padded))
-        notes.append(f"the hashes pad n = {first['n']} to {sizes}, the next power of two")
+        shown = [", ".join(map(str, some)) for some in (sizes, padded)]
+        notes.append(f"the hashes pad n = {shown[0]} to {shown[1]}, the next power of two")
     if any("measured/provable" in row for row in rows):
         notes.append("error, bits and bound are averages over the prior of the bound (docs/bounds.md, 6.8)")
     elif "lower bound, bits" in rows[0]:
         notes.append("lower bound: bits the worst p needs at this l2^2; p here is not the worst, so no ratio is formed")
-    if trial.roster.lying and first["s"] == 1:
+    if any(record["s"] == 1 and record["spec"].get("servers", {}).get("lying") for record in made):
         notes.append(HOPELESS)
-    tables.show("", rows, "; ".join(notes))
+    return notes
 
 
-def _servers(roster: Any) -> str:
-    said = []
-    if roster.sizes:
-        said.append(f"in turn {', '.join(map(str, roster.sizes))} samples")
-    if roster.silent:
-        said.append(f"each silent with probability {roster.silent:g}")
-    if roster.lying:
-        said.append(f"{roster.lying} lying: they say symbol {roster.says}")
-    return "; ".join(said)
+def _options(table: dict[str, Any]) -> str:
+    """A table of a spec as people read it: "merge, pieces 8, loss l2"."""
+    return ", ".join(str(value) if key == "name" else f"{key} {value}" for key, value in table.items())
 
 
 def _draw(out: Path, stream: Any) -> None:

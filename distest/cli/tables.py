@@ -17,7 +17,10 @@ def json_lines(rows: Sequence[dict[str, Any]]) -> None:
 
 
 def show(title: str, rows: Sequence[dict[str, Any]], note: str = "") -> None:
-    """A table on stdout: as wide as the terminal, or as it needs to be where nobody watches one."""
+    """A table on stdout: as wide as the terminal, or as it needs to be where nobody watches one.
+
+    A row without one of the keys leaves that place empty.
+    """
     from rich import box
     from rich.console import Console
     from rich.table import Table
@@ -25,11 +28,12 @@ def show(title: str, rows: Sequence[dict[str, Any]], note: str = "") -> None:
     if not rows:
         return
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False, show_edge=False)
-    for key in rows[0]:
-        number = all(isinstance(row[key], int | float) or row[key] is None for row in rows)
+    keys = list(dict.fromkeys(key for row in rows for key in row))
+    for key in keys:
+        number = all(isinstance(row.get(key), int | float | None) for row in rows)
         table.add_column(key, justify="right" if number else "left", overflow="fold")
     for row in rows:
-        table.add_row(*(shown(value) for value in row.values()))
+        table.add_row(*(shown(row.get(key)) for key in keys))
     # a rank's stdout is a pseudo-terminal of the launcher's: it says nothing about who reads
     watched = sys.stdout.isatty() and not rank.in_mpi()
     console = Console(width=None if watched else WIDE, force_terminal=watched, highlight=False)
