@@ -12,7 +12,7 @@ import numpy as np
 
 from distest import catalog, records
 from distest.coins import DataCoins, from_seed
-from distest.errors import UsageError
+from distest.errors import UsageError, unknown
 from distest.learning import norms, sampling
 from distest.learning.distributions.base import Distribution
 from distest.learning.fitting import simplex
@@ -68,7 +68,7 @@ def _population(spec: LearnSpec, data: dict[str, Any]) -> Truth:
         path = data.pop("file")
         column = data.pop("column", None)
         if data:
-            raise UsageError(catalog.unknown("option of a data file", next(iter(data)), ("file", "column")))
+            raise UsageError(unknown("option of a data file", next(iter(data)), ("file", "column")))
         found = user_file.read_population(Path(str(path)), column)
     else:
         found = population.bundled(str(data.pop("name", "")), **data)
