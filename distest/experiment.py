@@ -12,7 +12,7 @@ import numpy as np
 
 from distest import catalog, records
 from distest.coins import DataCoins, from_seed
-from distest.errors import UsageError
+from distest.errors import UsageError, unknown
 from distest.learning import norms, sampling
 from distest.learning.distributions.base import Distribution
 from distest.learning.estimators.base import Estimator
@@ -69,7 +69,7 @@ def _population(spec: LearnSpec, data: dict[str, Any]) -> Truth:
         path = data.pop("file")
         column = data.pop("column", None)
         if data:
-            raise UsageError(catalog.unknown("option of a data file", next(iter(data)), ("file", "column")))
+            raise UsageError(unknown("option of a data file", next(iter(data)), ("file", "column")))
         found = user_file.read_population(Path(str(path)), column)
     else:
         found = population.bundled(str(data.pop("name", "")), **data)
@@ -124,7 +124,7 @@ def plan(spec: LearnSpec) -> list[Trial]:
 def _roster(table: dict[str, Any]) -> Roster:
     for key in table:
         if key not in Roster.__dataclass_fields__:
-            raise UsageError(catalog.unknown("key of servers", key, Roster.__dataclass_fields__))
+            raise UsageError(unknown("key of servers", key, Roster.__dataclass_fields__))
     try:
         return msgspec.convert(table, Roster)
     except msgspec.ValidationError as error:

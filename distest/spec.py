@@ -23,7 +23,7 @@ from typing import Any, Literal
 import msgspec
 
 from distest import catalog
-from distest.errors import UsageError
+from distest.errors import UsageError, unknown
 from distest.learning.task import Loss
 
 Table = dict[str, Any]
@@ -182,7 +182,7 @@ def check(table: Table) -> LearnSpec:
     known = LearnSpec.__struct_fields__
     for key in table:
         if key not in known:
-            raise UsageError(catalog.unknown("key of a learn spec", key, known))
+            raise UsageError(unknown("key of a learn spec", key, known))
     if not table.get("protocols"):
         raise UsageError(f"no protocol was named; known: {', '.join(catalog.names('protocol'))}")
     try:

@@ -125,7 +125,12 @@ def test_describe_and_build_are_inverses(spec: dict[str, Any]) -> None:
 
 @pytest.mark.parametrize(
     ("kind", "name", "nearest"),
-    [("protocol", "groping", "grouping"), ("protocol", "xyzzy", None), ("distribution", "unifrom", "uniform")],
+    [
+        ("protocol", "groping", "grouping"),
+        ("protocol", "Grouping", "grouping"),
+        ("protocol", "xyzzy", None),
+        ("distribution", "unifrom", "uniform"),
+    ],
 )
 def test_an_unknown_name_answers_with_all_known_and_the_nearest(kind: str, name: str, nearest: str | None) -> None:
     for ask in (lambda: catalog.find(kind, name), lambda: catalog.build(kind, {"name": name})):

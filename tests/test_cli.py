@@ -249,6 +249,9 @@ def test_an_output_folder_that_cannot_be_written_is_one_sentence(distest: Comman
     assert "cannot be written" in ended.err
     assert ended.err.count("\n") == 1
     assert not list(out.glob("**/*.partial"))
+    if taken != "figures":  # found before anything has run
+        assert not list(out.glob("boards/*"))
+        assert ended.out == ""
     if taken != records.FILE:
         assert place.read_text() == "mine"
 

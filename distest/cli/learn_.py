@@ -93,16 +93,22 @@ def _source(table: dict[str, Any], data: str | None, column: str | None) -> dict
 
 
 def prepare(out: Path) -> None:
-    """Make the folder of a run. Raises UsageError where it cannot be written."""
+    """Make the folder of a run. Raises UsageError where it, its boards or its records cannot be written."""
+    from distest import records
     from distest.errors import UsageError
 
+    place = out
     try:
         (out / "boards").mkdir(parents=True, exist_ok=True)
-        probe = out / ".probe"
-        probe.touch()
-        probe.unlink()
+        for place in (out, out / "boards"):
+            probe = place / ".probe"
+            probe.touch()
+            probe.unlink()
+        place = out / records.FILE
+        if place.exists():  # an empty file of records is not left behind
+            place.open("ab").close()
     except OSError as error:
-        raise UsageError(f"the output folder {out} cannot be written ({error.strerror})") from None
+        raise UsageError(f"the output {place} cannot be written ({error.strerror})") from None
 
 
 def _without_ranks(arguments: list[str]) -> list[str]:

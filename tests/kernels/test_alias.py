@@ -72,7 +72,7 @@ def test_the_law_is_the_pmf_to_the_last_bits(name: str) -> None:
 def test_no_symbol_of_a_flat_law_pays_for_the_rounding_of_all() -> None:
     """2^20 - 3 symbols: all chances are equal but for 2 parts in 10^7.
 
-    The rest of the rounding is up to n 2^-63, a share n^2 2^-63 of the symbol that takes it: 1 in 1000 at n = 10^8.
+    The rest of the rounding is up to n 2^-63, a share n^2 2^-63 of the symbol that takes it: 0.001 for 10^8 symbols.
     Rounded to multiples of 2^-53 it was 512 times as much, about half of the symbol.
     """
     n = (1 << 20) - 3
