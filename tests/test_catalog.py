@@ -41,6 +41,7 @@ PROTOCOLS: list[dict[str, Any]] = [
     {"name": "simulate_infer", "bits": 2},
     {"name": "simulate_infer", "bits": 1, "split": True},
     {"name": "golomb_gaps"},
+    {"name": "arithmetic_counts", "law": "multiset"},
     {"name": "sparse_hash", "bits": 2, "support": 3},
     {"name": "adaptive_entropy"},
     {"name": "local_refinement", "bits": 2},

@@ -33,6 +33,7 @@ ALL: list[dict[str, Any]] = [
     {"name": "full_sample", "code": "block"},
     {"name": "multiset"},
     {"name": "golomb_gaps"},
+    {"name": "arithmetic_counts"},
     {"name": "adaptive_entropy"},
     {"name": "monotone_cells"},
     {"name": "monotone_l2"},

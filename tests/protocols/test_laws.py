@@ -26,6 +26,7 @@ CASES: dict[str, list[dict[str, Any]]] = {
     "recursive_hadamard": [{"bits": 1}, {"bits": 3}],
     "simulate_infer": [{"bits": 2}, {"bits": 3, "split": True}, {"bits": 3}],
     "golomb_gaps": [{}],
+    "arithmetic_counts": [{}, {"law": "multiset"}],
     "sparse_hash": [{"bits": 1, "support": 3}, {"bits": 3, "support": 8}],
     "local_refinement": [{"bits": 2}, {"bits": 3}],
     "adaptive_entropy": [{}, {"growth": 1.0}],
