@@ -29,7 +29,7 @@ class HaarWavelet(RefereeProtocol):
     Squared l2 risk, exactly: (1 - |p|^2)/(m s) for the samples, and the variance of the rounding, sum lam^2
     E f(1-f)/m over all coefficients, f = frac(|c|/lam). The absolute coefficients of a law sum to less than 2.4143, so
     the second part is below 2.4143 lam/m and a server sends at most 2.4143/lam non-zeros on average, each in
-    about log2(n lam) + 4 bits. For p without spikes both are far smaller once s is larger than 1/lam^2: the fine
+    about log2(n lam) + 4 bits. For p that is flat nearly everywhere both are far smaller once s is larger than n: the
     coefficients of s samples are then small.
 
     lam: 2^-20 or more; without it s^(-1/2), where no rounding noise, at most lam^2/4 a coefficient, is larger than the

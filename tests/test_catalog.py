@@ -45,6 +45,7 @@ PROTOCOLS: list[dict[str, Any]] = [
     {"name": "monotone_cells", "tau": 0.2, "partition": "birge", "direction": "rising"},
     {"name": "monotone_l2", "eps": 0.1},
     {"name": "haar_wavelet", "lam": 0.25},
+    {"name": "tree_localisation", "bits": 2, "support": 3},
 ]
 MANY = {"haar_wavelet"}  # for several samples a server
 

@@ -370,6 +370,25 @@ def wavelet_rounding(p: Floats, s: int, steps: ArrayLike) -> float:
     return total
 
 
+def localised_at_most(p: Floats, levels: int, way: int, end: int) -> tuple[float, float]:
+    """Return bounds on the squared l2 and the l1 risk of counting the symbols that `levels` levels have found (P15).
+
+    p: masses of the symbols, (k,), sum 1. way: watchers of a prefix at each level, at least. end: watchers of a
+    symbol that was found, at least; both from 1.
+    """
+    pmf = np.asarray(p, np.float64)
+    lost = np.minimum(1.0, levels * (1.0 - pmf) ** way)
+    l2 = float((pmf * (1.0 - pmf)).sum()) / end + float((pmf**2 * lost).sum())
+    return l2, float(mean_deviation(end, pmf).sum()) + float((pmf * lost).sum())
+
+
+def localised_worst(support: int, levels: int, way: int, end: int) -> tuple[float, float]:
+    """Return bounds on both for all laws on at most `support` symbols (P15); arguments as before."""
+    lost = levels * math.exp(way * math.log(way / (way + 1.0))) / (way + 1.0)  # levels max q (1-q)^way
+    l2 = (1.0 - 1.0 / support) / end + min(1.0, lost)
+    return l2, math.sqrt((support - 1) / end) + min(1.0, support * lost)
+
+
 def _counted_l2(pmf: Floats, m: int, rho: float) -> float:
     cell = rho + (1.0 - rho) * pmf
     return float((cell * (1.0 - cell)).sum()) / (m * (1.0 - rho) ** 2)

@@ -36,6 +36,7 @@ CASES: dict[str, list[dict[str, Any]]] = {
         {"tau": 0.003, "direction": "rising", "isotonic": False},  # 300 cells: right for a falling p as well
     ],
     "monotone_l2": [{}, {"eps": 0.02}],
+    "tree_localisation": [{"bits": 1, "support": 2}, {"bits": 3, "support": 3}],
     "haar_wavelet": [{}, {"lam": 0.1, "threshold": True}],
 }
 TASKS = [Task(16, 203), Task(11, 150), Task(300, 640), Task(16, 90, s=3), Task(16, 203, loss="l1")]
