@@ -38,6 +38,8 @@ CASES: dict[str, list[dict[str, Any]]] = {
     ],
     "monotone_l2": [{}, {"eps": 0.02}],
     "uneven_samples": [{}, {"referee": "median"}],
+    "tree_localisation": [{"bits": 1, "support": 2}, {"bits": 3, "support": 3}],
+    "haar_wavelet": [{}, {"lam": 0.1, "threshold": True}],
 }
 TASKS = [
     Task(16, 203),
