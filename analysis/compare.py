@@ -23,7 +23,16 @@ def law(record: Row) -> str:
     table = record["spec"].get("distribution")
     if table is None:
         return f"{record['truth']['name']} ({record['truth']['source']})"
-    return " ".join([table["name"], *(f"{key}={value:.4g}" for key, value in table.items() if key != "name")])
+    return _shown(table)
+
+
+def _shown(table: Row) -> str:
+    """A table of a spec in a few words."""
+    words = [str(table["name"])] if "name" in table else []
+    for key, value in table.items():
+        if key != "name":
+            words.append(f"{key}={value:.4g}" if isinstance(value, float) else f"{key}={value}")
+    return " ".join(words)
 
 
 _PLACES: dict[str, Callable[[Row], Any]] = {
@@ -32,12 +41,13 @@ _PLACES: dict[str, Callable[[Row], Any]] = {
     "m": lambda record: record["m"],
     "s": lambda record: record["s"],
     "loss": lambda record: record["spec"]["loss"],
-    "estimator": lambda record: record["spec"]["estimator"],
+    "estimator": lambda record: _shown(record["spec"]["estimator"]),
+    "servers": lambda record: _shown(record["spec"].get("servers", {})),
 }
 
 
 def varied(records: Iterable[Row]) -> list[Row]:
-    """Of law, n, m, s, loss and estimator those in which specs differ, one row a spec, as in `summary`."""
+    """Of law, n, m, s, loss, estimator and servers those in which specs differ, one row a spec, as in `summary`."""
     rows = [{key: place(group[0]) for key, place in _PLACES.items()} for group in groups(records)]
     changing = [key for key in _PLACES if len({str(row[key]) for row in rows}) > 1]
     return [{key: row[key] for key in changing} for row in rows]

@@ -48,7 +48,8 @@ def _compare(folder: Path, record: records.Record) -> tuple[str | None, bool]:
     public = PublicCoins(record["public_key"], spec["generator"], tuple(record["coin_path"]))
     board = Board.load(folder / "boards" / Path(str(record["board"])).name)
     outcome = replay(protocol, board, public)
-    estimate = experiment.final(outcome.estimate, spec["estimator"])
+    estimator = catalog.build("estimator", spec["estimator"])
+    estimate = estimator.apply(outcome.estimate, protocol)
     found: dict[str, Any] = {
         "digest": outcome.digest,
         "estimate_sha256": experiment.estimate_digest(estimate),

@@ -1,7 +1,6 @@
 """Algorithms are found by listing folders: the name in a spec is the name of the file."""
 
 import dataclasses
-import difflib
 import importlib
 import inspect
 import pkgutil
@@ -12,12 +11,13 @@ from typing import Any
 
 import msgspec
 
-from distest.errors import UsageError
+from distest.errors import UsageError, unknown
 
 # kind -> (folder as a package, module with the contract, name of the contract)
 _KINDS = {
     "protocol": ("protocols", "distest.learning.protocol", "Protocol"),
     "distribution": ("distest.learning.distributions", "distest.learning.distributions.base", "Distribution"),
+    "estimator": ("distest.learning.estimators", "distest.learning.estimators.base", "Estimator"),
 }
 
 
@@ -45,14 +45,6 @@ def find(kind: str, name: str) -> type[Any]:
     if len(found) != 1:
         raise TypeError(f"{home.__name__} defines {len(found)} public {contract} classes; a file has exactly one")
     return typing.cast(type[Any], found[0])
-
-
-def unknown(kind: str, name: str, known: typing.Iterable[str]) -> str:
-    """The sentence for a name that is not there, with the nearest one that is."""
-    known = list(known)
-    near = difflib.get_close_matches(name, known, 1)
-    guess = f" (did you mean {near[0]!r}?)" if near else ""
-    return f"no {kind} {name!r}{guess}; known: {', '.join(known)}"
 
 
 def options(kind: str, name: str) -> dict[str, dataclasses.Field[Any]]:

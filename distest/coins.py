@@ -13,7 +13,7 @@ from typing import Self
 import numpy as np
 from numpy.typing import NDArray
 
-from distest.errors import UsageError
+from distest.errors import UsageError, unknown
 from distest.kernels import philox, splitmix
 
 GENERATORS = ("splitmix", "philox")
@@ -34,7 +34,7 @@ class Stream:
 
     def __post_init__(self) -> None:
         if self.generator not in GENERATORS:
-            raise UsageError(f"no generator {self.generator!r}; known: {', '.join(GENERATORS)}")
+            raise UsageError(unknown("generator", self.generator, GENERATORS))
         if len(self.key) * 4 != KEY_BITS or not set(self.key) <= set("0123456789abcdef"):
             raise UsageError(f"a key has {KEY_BITS // 4} lower-case hex digits, got {self.key!r}")
 

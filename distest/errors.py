@@ -1,5 +1,8 @@
 """What can go wrong, by who has to mend it."""
 
+import difflib
+from collections.abc import Iterable
+
 
 class DistestError(Exception):
     """Base of all errors raised on purpose; its text is one sentence for the user."""
@@ -19,3 +22,12 @@ class PartyError(DistestError):
 
 class UsageError(DistestError, ValueError):
     """A spec, file or argument that asks for something impossible."""
+
+
+def unknown(what: str, name: str, known: Iterable[str]) -> str:
+    """The sentence for a name that is not there: the nearest one that is, whatever the case, and all there are."""
+    choices = list(known)
+    by_fold = {choice.casefold(): choice for choice in reversed(choices)}
+    near = difflib.get_close_matches(name.casefold(), by_fold, n=1)
+    guess = f" (did you mean {by_fold[near[0]]!r}?)" if near else ""
+    return f"no {what} {name!r}{guess}; known: {', '.join(choices) or 'none'}"

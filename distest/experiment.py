@@ -12,12 +12,13 @@ import numpy as np
 
 from distest import catalog, records
 from distest.coins import DataCoins, from_seed
-from distest.errors import UsageError
+from distest.errors import UsageError, unknown
 from distest.learning import norms, sampling
 from distest.learning.distributions.base import Distribution
-from distest.learning.fitting import simplex
+from distest.learning.estimators.base import Estimator
 from distest.learning.norms import Pmf
 from distest.learning.protocol import Protocol
+from distest.learning.roster import Roster
 from distest.learning.run import Notice, Outcome, learn
 from distest.learning.task import Task
 from distest.spec import LearnSpec
@@ -68,7 +69,7 @@ def _population(spec: LearnSpec, data: dict[str, Any]) -> Truth:
         path = data.pop("file")
         column = data.pop("column", None)
         if data:
-            raise UsageError(catalog.unknown("option of a data file", next(iter(data)), ("file", "column")))
+            raise UsageError(unknown("option of a data file", next(iter(data)), ("file", "column")))
         found = user_file.read_population(Path(str(path)), column)
     else:
         found = population.bundled(str(data.pop("name", "")), **data)
@@ -96,6 +97,8 @@ class Trial:
 
     protocol: Protocol[Any]
     truth: Truth
+    estimator: Estimator
+    roster: Roster
     spec: dict[str, Any]
 
 
@@ -105,13 +108,27 @@ def plan(spec: LearnSpec) -> list[Trial]:
     everywhere = msgspec.structs.replace(spec, distribution={"name": "uniform"}) if prior else spec
     truth = load_truth(everywhere)
     task = build_task(spec, truth)
+    estimator: Estimator = catalog.build("estimator", spec.estimator)
+    roster = _roster(spec.servers)
     trials = []
     for table in spec.protocols:
         protocol: Protocol[Any] = catalog.build("protocol", table, task=task)
         if prior is not None:
             truth = load_truth(msgspec.structs.replace(spec, distribution=_prior(prior, protocol)))
-        trials.append(Trial(protocol, truth, _described(spec, protocol, truth)))
+        estimator.check(protocol)
+        roster.check(protocol)
+        trials.append(Trial(protocol, truth, estimator, roster, _described(spec, protocol, truth, estimator)))
     return trials
+
+
+def _roster(table: dict[str, Any]) -> Roster:
+    for key in table:
+        if key not in Roster.__dataclass_fields__:
+            raise UsageError(unknown("key of servers", key, Roster.__dataclass_fields__))
+    try:
+        return msgspec.convert(table, Roster)
+    except msgspec.ValidationError as error:
+        raise UsageError(f"servers: {error}") from None
 
 
 def _prior(table: dict[str, Any], protocol: Protocol[Any]) -> dict[str, Any]:
@@ -135,7 +152,7 @@ def _prior(table: dict[str, Any], protocol: Protocol[Any]) -> dict[str, Any]:
     return {"name": name, **{k: v if k == "D" else int(v) for k, v in values.items()}}
 
 
-def _described(spec: LearnSpec, protocol: Protocol[Any], truth: Truth) -> dict[str, Any]:
+def _described(spec: LearnSpec, protocol: Protocol[Any], truth: Truth, estimator: Estimator) -> dict[str, Any]:
     """The spec of one trial, complete: what its hash is taken of. Seed and repeat stand beside it."""
     task = protocol.task
     source = (
@@ -152,7 +169,8 @@ def _described(spec: LearnSpec, protocol: Protocol[Any], truth: Truth) -> dict[s
         "loss": task.loss,
         **source,
         "sampling": spec.sampling,
-        "estimator": spec.estimator,
+        "estimator": catalog.describe(estimator),
+        **({"servers": spec.servers} if spec.servers else {}),
         "generator": spec.generator,
     }
 
@@ -203,17 +221,14 @@ def run(
             here = coins.fold("repeat", repeat)
             transport.barrier()
             start = time.perf_counter()
-            outcome = learn(protocol, samples.draw, channel, here, heard)
+            apart = data.fold("repeat", repeat).fold("roster")
+            draw = trial.roster.apart(samples.draw, protocol.task, apart)
+            outcome = learn(protocol, draw, channel, here, heard)
             seconds = time.perf_counter() - start
             if outcome is not None:
                 record = _record(spec, trial, samples.truth, outcome, repeat, transport, seconds)
                 record |= {"public_key": here.public.key, "coin_path": list(here.public.path)}
                 yield record, outcome.board
-
-
-def final(estimate: Pmf, estimator: str) -> Pmf:
-    """The estimate that is measured: raw, or projected to the simplex."""
-    return simplex.project(estimate) if estimator == "simplex" else estimate
 
 
 def estimate_digest(estimate: Pmf) -> str:
@@ -237,8 +252,8 @@ def _record(
 ) -> records.Record:
     protocol = trial.protocol
     task = protocol.task
-    estimate = final(outcome.estimate, spec.estimator)
-    risk = protocol.risk(truth) if spec.estimator == "raw" else None
+    estimate = trial.estimator.apply(outcome.estimate, protocol)
+    risk = trial.estimator.risk(truth, protocol) if trial.roster.plain else None
     return {
         "schema": records.SCHEMA,
         "kind": spec.kind,

@@ -23,7 +23,7 @@ from typing import Any, Literal
 import msgspec
 
 from distest import catalog
-from distest.errors import UsageError
+from distest.errors import UsageError, unknown
 from distest.learning.task import Loss
 
 Table = dict[str, Any]
@@ -34,7 +34,8 @@ class LearnSpec(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
 
     protocols: tables such as {"name": "grouping", "bits": 3}. Exactly one of distribution ({"name": "zipf", ...})
     and data ({"name": "departures", ...} of the bundle, or {"file": path, "column": name}). sampling: "iid", or
-    "dealt" (without replacement; measured against a held-out half). estimator: "raw", or "simplex" (projected).
+    "dealt" (without replacement; measured against a held-out half). estimator: what is made of
+    the estimate, a table such as {"name": "merge", "pieces": 8}. servers: what sets some servers apart, see `Roster`.
     """
 
     protocols: list[Table]
@@ -46,7 +47,8 @@ class LearnSpec(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
     distribution: Table | None = None
     data: Table | None = None
     sampling: Literal["iid", "dealt"] = "iid"
-    estimator: Literal["raw", "simplex"] = "raw"
+    estimator: Table = msgspec.field(default_factory=lambda: {"name": "raw"})
+    servers: Table = {}
     generator: Literal["splitmix", "philox"] = "splitmix"
     hearing: Literal["central", "spread"] = "central"
     seed: int = 0
@@ -159,7 +161,7 @@ def normalise(table: Table) -> Table:
         if not isinstance(entry, str | dict):
             raise UsageError(f"a protocol is a name or a table, got {entry!r}")
         table["protocols"].append(named(entry) if isinstance(entry, str) else dict(entry))
-    for key in ("distribution", "data"):
+    for key in ("distribution", "data", "estimator"):
         if isinstance(table.get(key), str):
             table[key] = named(table[key])
     return table
@@ -180,7 +182,7 @@ def check(table: Table) -> LearnSpec:
     known = LearnSpec.__struct_fields__
     for key in table:
         if key not in known:
-            raise UsageError(catalog.unknown("key of a learn spec", key, known))
+            raise UsageError(unknown("key of a learn spec", key, known))
     if not table.get("protocols"):
         raise UsageError(f"no protocol was named; known: {', '.join(catalog.names('protocol'))}")
     try:

@@ -1,4 +1,4 @@
-"""Monotone cells, l1: every server names the cell of its sample in a partition that suits all monotone laws."""
+"""Monotone cells, l1: every server names the cell of its sample in a partition that suits all laws of a shape."""
 
 import math
 from dataclasses import dataclass
@@ -21,23 +21,25 @@ from distest.wire.channel import Tally
 class MonotoneCells(RefereeProtocol):
     """For monotone p in l1: the cell of each sample, among L cells that everybody knows; flat inside cells. No coins.
 
-    Exactly s ceil(log2 L) bits a server; L is about (2 + ln(n tau))/(2 tau). With N = m s samples the l1 error is,
-    on average and for every monotone p of the right direction, at most tau + sqrt((L-1)/N), and for any other p
-    at most 2 d more, d its l1 distance to these.
+    Exactly s ceil(log2 L) bits a server; L is about (2 + ln(n tau))/(2 tau), at most twice that for unimodal p. With
+    N = m s samples the l1 error is, on average and for every p of the right shape, at most tau + sqrt((L-1)/N), and
+    for any other p at most 2 d more, d its l1 distance to these.
 
     tau: in 0..1, both excluded; what flattening inside cells may cost. partition: "greedy" takes the fewest cells for
     which this is true; "birge" takes widths floor((1 + tau)^i), almost twice as many, and costs somewhat above tau.
-    isotonic: whether the referee takes the nearest monotone law, which is never farther from a monotone p.
-    direction: "falling" (p_0 largest) or "rising". Raises UsageError for other values.
+    isotonic: whether the referee takes the nearest law of the shape, which is never farther from a p that has it.
+    direction: "falling" (p_0 largest), "rising", or "unimodal": rising on the symbols below `mode`, falling from
+    `mode` on, with cells for either side. Raises UsageError for other values and for a mode outside 0..n-1.
 
     Source: Birgé, "Estimating a density under order restrictions: nonasymptotic minimax risk" (1987); that greedy
-    cells are the fewest, and the constants: docs/bounds.md, S1 to S3.
+    cells are the fewest, and the constants: docs/bounds.md, S1 to S3 and S3b (unimodal).
     """
 
     tau: float = 0.1
     partition: Literal["greedy", "birge"] = "greedy"
     isotonic: bool = True
-    direction: Literal["falling", "rising"] = "falling"
+    direction: Literal["falling", "rising", "unimodal"] = "falling"
+    mode: int = 0
     family: ClassVar[Family] = "monotone"
     losses: ClassVar[tuple[Loss, ...]] = ("l1",)
     source: ClassVar[str] = "Birgé 1987 (order); docs/bounds.md S1 to S3 (greedy cells, constants)"
@@ -47,19 +49,25 @@ class MonotoneCells(RefereeProtocol):
             raise UsageError(f"monotone_cells takes 0 < tau < 1, the l1 error of flat cells, got tau={self.tau}")
         if self.partition not in ("greedy", "birge"):
             raise UsageError(f"monotone_cells has partition 'greedy' or 'birge', got {self.partition!r}")
-        if self.direction not in ("falling", "rising"):
-            raise UsageError(f"monotone_cells has direction 'falling' or 'rising', got {self.direction!r}")
+        if self.direction not in ("falling", "rising", "unimodal"):
+            raise UsageError(f"monotone_cells has direction 'falling', 'rising' or 'unimodal', got {self.direction!r}")
+        isotonic.check_mode(self.direction, self.mode, self.task.n)
 
     @property
     def grid(self) -> cells.Cells:
         """The partition, the same for servers and referee."""
-        falling = self._falling
-        return falling if self.direction == "falling" else falling.mirrored()
+        left, right = self._sides
+        rising = [left.mirrored()] if left else []
+        return cells.beside([*rising, *([right] if right else [])])
 
     @property
-    def _falling(self) -> cells.Cells:
+    def _sides(self) -> tuple[cells.Cells | None, cells.Cells | None]:
+        """The cells of the symbols on which p rises, read from the mode outwards, and of those on which it falls."""
+        n = self.task.n
+        rises = {"falling": 0, "rising": n, "unimodal": self.mode}[self.direction]
+        part = oblivious.greedy if self.partition == "greedy" else oblivious.birge
         tau = oblivious.exact(self.tau)
-        return oblivious.greedy(self.task.n, tau) if self.partition == "greedy" else oblivious.birge(self.task.n, tau)
+        return part(rises, tau) if rises else None, part(n - rises, tau) if rises < n else None
 
     @property
     def _total(self) -> int:
@@ -76,15 +84,14 @@ class MonotoneCells(RefereeProtocol):
 
     def _fit(self, masses: Tally | Pmf) -> Pmf:
         """The estimate of cells with these masses, with the same sum."""
-        here = self.grid
+        here, (left, _) = self.grid, self._sides
         if not self.isotonic:
             return here.spread(masses / here.widths)
-        pool = isotonic.falling if self.direction == "falling" else isotonic.rising
-        return here.spread(pool(masses, here.widths))
+        return here.spread(isotonic.fit(masses, here.widths, self.direction, len(left) if left else 0))
 
     def worst_l1(self) -> float:
-        """A bound on the expected l1 error that holds for every monotone p of the right direction."""
-        flattening = float(oblivious.worst_l1(self._falling))
+        """A bound on the expected l1 error that holds for every p of the right shape."""
+        flattening = max(float(oblivious.worst_l1(side)) for side in self._sides if side)
         return flattening + math.sqrt((len(self.grid) - 1) / self._total)
 
     def risk(self, pmf: Pmf) -> Risk:

@@ -230,7 +230,7 @@ def test_boards_of_two_records_cannot_be_swapped(run: Path, capsys: pytest.Captu
         ("balanced_hash", lambda spec: {**spec, "generator": "philox"}),
         ("balanced_hash", lambda spec: {**spec, "generator": "none"}),
         ("local_refinement", lambda spec: {**spec, "loss": "l1"}),
-        ("balanced_hash", lambda spec: {**spec, "estimator": "simplex"}),
+        ("balanced_hash", lambda spec: {**spec, "estimator": {"name": "simplex"}}),
     ],
 )
 def test_a_changed_spec_is_found_even_with_its_hash_recomputed(

@@ -16,6 +16,7 @@ import protocols
 from distest import catalog
 from distest.errors import UsageError
 from distest.learning.distributions.base import Distribution
+from distest.learning.estimators.base import Estimator
 from distest.learning.protocol import Protocol
 from distest.learning.task import Family, Loss, Task
 
@@ -23,6 +24,7 @@ ROOT = Path(__file__).resolve().parents[1]
 KINDS: dict[str, tuple[str, type[Any]]] = {
     "protocol": ("protocols", Protocol),
     "distribution": ("distest.learning.distributions", Distribution),
+    "estimator": ("distest.learning.estimators", Estimator),
 }
 FILES = [(kind, name) for kind in KINDS for name in catalog.names(kind)]
 TASK = Task(16, 1024)
@@ -44,6 +46,7 @@ PROTOCOLS: list[dict[str, Any]] = [
     {"name": "local_refinement", "bits": 2},
     {"name": "monotone_cells", "tau": 0.2, "partition": "birge", "direction": "rising"},
     {"name": "monotone_l2", "eps": 0.1},
+    {"name": "uneven_samples"},
 ]
 
 
@@ -122,7 +125,12 @@ def test_describe_and_build_are_inverses(spec: dict[str, Any]) -> None:
 
 @pytest.mark.parametrize(
     ("kind", "name", "nearest"),
-    [("protocol", "groping", "grouping"), ("protocol", "xyzzy", None), ("distribution", "unifrom", "uniform")],
+    [
+        ("protocol", "groping", "grouping"),
+        ("protocol", "Grouping", "grouping"),
+        ("protocol", "xyzzy", None),
+        ("distribution", "unifrom", "uniform"),
+    ],
 )
 def test_an_unknown_name_answers_with_all_known_and_the_nearest(kind: str, name: str, nearest: str | None) -> None:
     for ask in (lambda: catalog.find(kind, name), lambda: catalog.build(kind, {"name": name})):

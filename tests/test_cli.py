@@ -126,7 +126,10 @@ BAD: dict[str, tuple[list[str], str]] = {
     "too many servers by default": (["learn", "--protocol", "full_sample", "--data", "words"], "give m"),
     "unknown sampling": (learn("--protocol", "full_sample", "--sampling", "all"), "Invalid enum value 'all'"),
     "unknown generator": (learn("--protocol", "full_sample", "--generator", "dice"), "Invalid enum value 'dice'"),
-    "unknown estimator": (learn("--protocol", "full_sample", "--estimator", "best"), "Invalid enum value 'best'"),
+    "unknown estimator": (
+        learn("--protocol", "full_sample", "--estimator", "best"),
+        "no estimator 'best'; known: isotonic",
+    ),
     "unknown loss": (learn("--protocol", "full_sample", "--loss", "l0"), "Invalid enum value 'l0'"),
     "no repeats": (learn("--protocol", "full_sample", "--repeats", "0"), "at least one repeat"),
     "seed out of range": (learn("--protocol", "full_sample", "--seed", "-1"), "0 to 2^64 - 1"),
@@ -246,6 +249,9 @@ def test_an_output_folder_that_cannot_be_written_is_one_sentence(distest: Comman
     assert "cannot be written" in ended.err
     assert ended.err.count("\n") == 1
     assert not list(out.glob("**/*.partial"))
+    if taken != "figures":  # found before anything has run
+        assert not list(out.glob("boards/*"))
+        assert ended.out == ""
     if taken != records.FILE:
         assert place.read_text() == "mine"
 

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 def haar_directions(n_sub: int, a: int) -> int:
     """Return d = n' - n'/2^a, the number of Haar directions in blocks of 2^a of n' symbols."""
-    if a < 1 or n_sub % (1 << a):
+    if not 1 <= a < n_sub.bit_length() or n_sub % (1 << a):
         raise ValueError(f"Haar blocks of 2^{a} symbols do not tile n_sub={n_sub}")
     return n_sub - (n_sub >> a)
 

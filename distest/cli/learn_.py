@@ -24,7 +24,7 @@ _HINT = "for example --protocol grouping:bits=3,shift=false"
 @click.option("--data", help="Real data: a name of the bundle (departures:slot=5) or a file.")
 @click.option("--column", help="The column of the file.")
 @click.option("--sampling", help="iid, or dealt: without replacement, measured on a held-out half.")
-@click.option("--estimator", help="raw, or simplex: projected.")
+@click.option("--estimator", help="What is made of the estimate: raw, simplex, minimax, isotonic, merge:pieces=8.")
 @click.option("--loss", help="What protocols tune themselves for: l2 or l1.")
 @click.option("--generator", help="splitmix, or philox (strict).")
 @click.option("--seed", type=int, help="Seed of all coins and samples.  [default: 0]")
@@ -93,16 +93,22 @@ def _source(table: dict[str, Any], data: str | None, column: str | None) -> dict
 
 
 def prepare(out: Path) -> None:
-    """Make the folder of a run. Raises UsageError where it cannot be written."""
+    """Make the folder of a run. Raises UsageError where it, its boards or its records cannot be written."""
+    from distest import records
     from distest.errors import UsageError
 
+    place = out
     try:
         (out / "boards").mkdir(parents=True, exist_ok=True)
-        probe = out / ".probe"
-        probe.touch()
-        probe.unlink()
+        for place in (out, out / "boards"):
+            probe = place / ".probe"
+            probe.touch()
+            probe.unlink()
+        place = out / records.FILE
+        if place.exists():  # an empty file of records is not left behind
+            place.open("ab").close()
     except OSError as error:
-        raise UsageError(f"the output folder {out} cannot be written ({error.strerror})") from None
+        raise UsageError(f"the output {place} cannot be written ({error.strerror})") from None
 
 
 def _without_ranks(arguments: list[str]) -> list[str]:
@@ -182,11 +188,17 @@ def _show(sweep: list[specs.LearnSpec], ranks: int, made: list[dict[str, Any]]) 
     click.echo(f"{problem}, {ranks} rank{'s' * (ranks > 1)}, sampling {spec.sampling}, seed {spec.seed}")
     if spec.data and len(sweep) == 1:
         click.echo(f"measured against: {first['truth']['kind']} ({first['truth']['rows']:,} rows)")
+    if len(sweep) == 1 and spec.estimator != {"name": "raw"}:
+        click.echo(f"estimator: {_options(first['spec']['estimator'])}")
+    if len(sweep) == 1 and spec.servers:
+        click.echo(f"servers: {_options(spec.servers)}")
     tables.show("", rows, "; ".join(_notes(rows, made)))
 
 
 def _notes(rows: list[dict[str, Any]], made: list[dict[str, Any]]) -> list[str]:
     """What has to be said about a table; columns that say nothing in it are taken out."""
+    from distest.learning.roster import HOPELESS
+
     sizes = sorted({record["n"] for record in made})
     padded = sorted({row["padded n"] for row in rows} - set(sizes))
     for row in rows:
@@ -207,7 +219,14 @@ def _notes(rows: list[dict[str, Any]], made: list[dict[str, Any]]) -> list[str]:
         notes.append("error, bits and bound are averages over the prior of the bound (docs/bounds.md, 6.8)")
     elif "lower bound, bits" in rows[0]:
         notes.append("lower bound: bits the worst p needs at this l2^2; p here is not the worst, so no ratio is formed")
+    if any(record["s"] == 1 and record["spec"].get("servers", {}).get("lying") for record in made):
+        notes.append(HOPELESS)
     return notes
+
+
+def _options(table: dict[str, Any]) -> str:
+    """A table of a spec as people read it: "merge, pieces 8, loss l2"."""
+    return ", ".join(str(value) if key == "name" else f"{key} {value}" for key, value in table.items())
 
 
 def _draw(out: Path, stream: Any) -> None:

@@ -9,12 +9,12 @@ from distest.cli import tables
 
 
 @click.command("list")
-@click.argument("kind", type=click.Choice(["protocols", "distributions", "data"]), required=False)
+@click.argument("kind", type=click.Choice(["protocols", "distributions", "estimators", "data"]), required=False)
 @click.option("--json", "as_json", is_flag=True, help="One JSON object a line.")
 def command(kind: str | None, as_json: bool) -> None:
     """Show protocols and distributions, with model, class, loss, coins and source."""
-    for name in (kind,) if kind else ("protocols", "distributions", "data"):
-        rows = {"protocols": _protocols, "distributions": _distributions, "data": _data}[name]()
+    for name in (kind,) if kind else _KINDS:
+        rows = _KINDS[name]()
         if as_json:
             tables.json_lines(rows)
         else:
@@ -57,6 +57,17 @@ def _distributions() -> list[dict[str, Any]]:
     ]
 
 
+def _estimators() -> list[dict[str, Any]]:
+    return [
+        {
+            "name": name,
+            "options": ", ".join(catalog.options("estimator", name)),
+            "what": _summary(catalog.find("estimator", name)),
+        }
+        for name in catalog.names("estimator")
+    ]
+
+
 def _data() -> list[dict[str, Any]]:
     from distest.learning.population import bundled, names  # numpy and the bundle: only when asked
 
@@ -65,3 +76,6 @@ def _data() -> list[dict[str, Any]]:
         population = bundled(name)
         rows.append({"name": name, "n": population.n, "rows": population.rows, "source": population.source})
     return rows
+
+
+_KINDS = {"protocols": _protocols, "distributions": _distributions, "estimators": _estimators, "data": _data}

@@ -1,10 +1,11 @@
 """The command group. Sub-commands are files of this folder and are imported only when they are called."""
 
-import difflib
 import importlib
 from typing import Any
 
 import click
+
+from distest.errors import unknown
 
 COMMANDS = {
     "list": "Show protocols and distributions, with model, coins and source.",
@@ -28,9 +29,7 @@ class Lazy(click.Group):
             return command
         if cmd_name in RESERVED:
             raise click.ClickException(f"'distest {cmd_name}' is reserved for a later version of distest")
-        near = difflib.get_close_matches(cmd_name, COMMANDS, 1)
-        guess = f" (did you mean {near[0]!r}?)" if near else ""
-        raise click.ClickException(f"no command {cmd_name!r}{guess}; known: {', '.join(COMMANDS)}")
+        raise click.ClickException(unknown("command", cmd_name, COMMANDS))
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         with formatter.section("Commands"):

@@ -1,7 +1,7 @@
 """Samples of a pmf from uniform words, by an alias table with integer thresholds.
 
 The table has 2^t >= n cells, so the top t bits of a word choose a cell exactly; the other bits are held against an
-integer. A pmf is first rounded to multiples of 2^-52 or finer, so the law that is drawn is a fixed dyadic one.
+integer. A pmf is first rounded to multiples of 2^-62, so the law that is drawn is a fixed dyadic one.
 
 Source: Walker, "An efficient method for generating discrete random variables with general distributions" (1977);
 Vose (1991) for the linear construction.
@@ -52,9 +52,9 @@ def table(pmf: NDArray[np.float64]) -> AliasTable:
     cells = 1 << cell_bits
     unit = 62 - cell_bits  # a cell's share is 2^unit, all cells together 2^62
     share = 1 << unit
-    # float64 has 53 bits: round to multiples of 2^-53 of the whole, then hand the rest to the heaviest symbol
+    # round to multiples of 2^-62 of the whole, then hand the rest, below n 2^-63 and the pmf's own, to the heaviest
     mass = np.zeros(cells, np.int64)
-    mass[: pmf.size] = np.rint(np.ldexp(pmf, 53)).astype(np.int64) << np.int64(9)
+    mass[: pmf.size] = np.rint(np.ldexp(pmf, 62)).astype(np.int64)
     mass[int(np.argmax(pmf))] += (1 << 62) - int(mass.sum())
     threshold = np.zeros(cells, np.int64)
     other = np.zeros(cells, np.int32)

@@ -5,10 +5,9 @@ mapping from symbols to categories, and describes itself in plain JSON values. T
 here; those in a user's own file are in `user_file.py`.
 """
 
-import difflib
 import hashlib
 import json
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -16,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from distest import data
-from distest.errors import UsageError
+from distest.errors import UsageError, unknown
 
 LABELS_SHOWN = 4096  # up to so many labels a record carries the mapping itself, above it the mapping's hash
 
@@ -110,11 +109,11 @@ def bundled(name: str, **options: int | bool) -> Population:
     Source: distest/data/SOURCES.md.
     """
     if name not in _RECIPES:
-        raise unknown("population", name, _RECIPES)
+        raise UsageError(unknown("population", name, _RECIPES))
     recipe = _RECIPES[name]
     for option in options:
         if option not in recipe.options:
-            raise unknown(f"option of {name}", option, recipe.options)
+            raise UsageError(unknown(f"option of {name}", option, recipe.options))
     chosen = {**recipe.options, **options}
     counts, labels = recipe.build(chosen)
     said = "".join(f", {option}={value}" for option, value in chosen.items() if value is not None)
@@ -124,15 +123,6 @@ def bundled(name: str, **options: int | bool) -> Population:
 def names() -> tuple[str, ...]:
     """Every population of the bundle."""
     return tuple(_RECIPES)
-
-
-def unknown(what: str, name: str, known: Iterable[str]) -> UsageError:
-    """The error for a name that is not known: one sentence with the nearest name and all there are."""
-    choices = list(known)
-    by_fold = {choice.casefold(): choice for choice in reversed(choices)}
-    near = difflib.get_close_matches(name.casefold(), by_fold, n=1)
-    hint = f", did you mean {by_fold[near[0]]!r}?" if near else ""
-    return UsageError(f"no {what} {name!r}{hint or ';'} known: {', '.join(choices) or 'none'}")
 
 
 # ---- the recipes

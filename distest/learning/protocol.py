@@ -54,6 +54,7 @@ class Protocol(ABC, Generic[State]):
     family: ClassVar[Family] = "all"
     losses: ClassVar[tuple[Loss, ...]] = ("l2", "l1")
     source: ClassVar[str]
+    uneven: ClassVar[bool] = False  # whether servers may hold fewer than s samples, their rows ending in -1
 
     @abstractmethod
     def start(self) -> State:

@@ -21,8 +21,8 @@ from typing import Any, BinaryIO, cast
 
 import numpy as np
 
-from distest.errors import UsageError
-from distest.learning.population import Population, unknown
+from distest.errors import UsageError, unknown
+from distest.learning.population import Population
 
 _INTEGER = re.compile(r"[+-]?[0-9]{1,4000}")  # Python converts at most 4300 digits
 
@@ -263,7 +263,7 @@ def _chosen(path: Path, column: str | None, columns: list[str]) -> str:
             raise UsageError(f"{path} has {len(columns)} columns, name one of them: {', '.join(columns)}")
         return columns[0]
     if column not in columns:
-        raise unknown(f"column of {path}", column, columns)
+        raise UsageError(unknown(f"column of {path}", column, columns))
     if columns.count(column) > 1:
         raise UsageError(f"{path} has {columns.count(column)} columns named {column!r}")
     return column

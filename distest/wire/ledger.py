@@ -44,15 +44,21 @@ class Ledger:
     coin_bits: int = 0
     wire_bytes: int = 0
     _detail: int = 0
+    _summed: set[int] = field(default_factory=set)  # rounds booked without the lengths of single messages
 
     def book(self, turn: Turn, parties: range, lengths: Lengths | None, n_bits: int, n_bits_max: int) -> None:
-        """Book one message of each of `parties`, in party order; equal neighbours merge into one entry."""
+        """Book one message of each of `parties`, in party order; equal neighbours merge into one entry.
+
+        lengths: bits of each; None where they vary and only their sum is known here, as after spread hearing.
+        """
         kept: int | NDArray[np.int32] | None
         if isinstance(lengths, np.ndarray):
             self._detail += len(lengths)
             kept = lengths.astype(np.int32) if self._detail <= DETAIL_MAX else None
         else:
             kept = lengths
+            if lengths is None:
+                self._summed.add(turn.round)
         entry = Entry(turn.round, turn.direction, parties, n_bits, n_bits_max, kept)
         last = self.entries[-1] if self.entries else None
         if (
@@ -106,6 +112,11 @@ class Ledger:
         for e in self.entries:
             if direction not in (None, e.direction):
                 continue
+            if e.lengths is None and e.round in self._summed:
+                raise ValueError(
+                    f"round {e.round} was heard spread over ranks, which add up messages of varying length block by "
+                    "block; hear it centrally, or see `entries`"
+                )
             if e.lengths is None:
                 raise ValueError(
                     f"round {e.round} has messages of varying length from more than {DETAIL_MAX} parties, so the "

@@ -18,6 +18,7 @@ from hypothesis import strategies as st
 from distest.bits import BitReader, Messages
 from distest.codecs.base import Codec, SymbolCodec
 from distest.codecs.block import Block
+from distest.codecs.counted import Counted
 from distest.codecs.elias_delta import EliasDelta
 from distest.codecs.elias_gamma import EliasGamma
 from distest.codecs.elias_omega import EliasOmega
@@ -43,6 +44,7 @@ SYMBOL_CODES: list[SymbolCodec] = [
 ROW_CODES: list[Codec] = [
     Block(2), Block(37, 5), Block(1000), Block(1 << 62, 2), Multiset(1), Multiset(40), Multiset(1 << 40),
     Row((EliasGamma(), Fixed(37), Golomb(3), Rice(2), TruncatedBinary(5), EliasOmega(), Unary(), EliasDelta())),
+    Counted(1), Counted(37), Counted(1 << 31),
     Row((Huffman.from_weights(np.arange(9)), Float32(), Huffman.from_weights(np.arange(300) ** 3), Unary())),
 ]  # fmt: skip
 
@@ -51,7 +53,7 @@ ROW_CODES: list[Codec] = [
 def road(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
     """Both roads through the doors: numpy and Python, and numba."""
     small = request.param == "small"
-    for module in ("bitpack", "prefix", "huffman"):
+    for module in ("bitpack", "prefix", "huffman", "counted"):
         monkeypatch.setattr(f"distest.kernels.{module}.worth_compiling", lambda n_items: not small)
     monkeypatch.setattr("distest.codecs.base.worth_compiling", lambda n_items: not small)
     return str(request.param)
@@ -66,6 +68,8 @@ def drawn(codec: Codec, m: int, f: int, seed: int) -> np.ndarray[Any, np.dtype[n
     rng = np.random.default_rng(seed)
     if isinstance(codec, Row):
         return np.hstack([drawn(part, m, 1, seed + j) for j, part in enumerate(codec.codecs)])
+    if isinstance(codec, Counted):
+        return np.where(np.arange(f) < rng.integers(0, f + 1, (m, 1)), rng.integers(0, codec.n, (m, f)), -1)
     if isinstance(codec, Multiset | Block):
         return rng.integers(0, codec.n, (m, f))
     assert isinstance(codec, SymbolCodec)

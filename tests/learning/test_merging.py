@@ -16,6 +16,7 @@ from distest.learning import norms
 from distest.learning.fitting import merging
 from distest.learning.fitting.cells import Cells, cells_of
 from distest.learning.norms import Pmf
+from tests import classes
 
 Floats = NDArray[np.float64]
 Merge = Callable[..., Cells]
@@ -28,19 +29,6 @@ def unit_cells(n: int) -> Cells:
 
 def flattened(q: Floats, cells: Cells) -> Floats:
     return cells.spread(cells.masses(q) / cells.widths)
-
-
-def best_l2_squared(q: Floats, k: int) -> float:
-    """The squared distance of q to the nearest function of k pieces, by dynamic programming."""
-    n = q.size
-    cost = np.full((n + 1, n + 1), np.inf)
-    for a in range(n):
-        for b in range(a + 1, n + 1):
-            cost[a, b] = float(np.square(q[a:b] - q[a:b].mean()).sum())
-    best = cost[0].copy()
-    for _ in range(k - 1):
-        best = np.minimum(best, (best[:, None] + cost).min(axis=0))
-    return float(best[n])
 
 
 def pieces_law(noise: np.random.Generator, n: int, k: int) -> Pmf:
@@ -57,7 +45,10 @@ def test_l2_loss_is_within_the_factor_of_the_best(d: float) -> None:
         for turn in range(12):
             q = [noise.dirichlet(np.full(n, 0.3)), noise.multinomial(50, pieces_law(noise, n, k)) / 50.0][turn % 2]
             merged = merging.l2(unit_cells(n), q, k, d)
-            assert norms.l2_squared(flattened(q, merged), q) <= (1 + d) * best_l2_squared(q, k) + 1e-12
+            assert (
+                norms.l2_squared(flattened(q, merged), q)
+                <= (1 + d) * classes.distance_to_pieces(q, k, "l2") ** 2 + 1e-12
+            )
 
 
 @pytest.mark.parametrize("merge", MERGES)

@@ -106,10 +106,10 @@ def test_top_keeps_the_most_frequent() -> None:
         (
             "depatures",
             {},
-            "no population 'depatures', did you mean 'departures'\\? known: departures, delays, ",
+            "no population 'depatures' \\(did you mean 'departures'\\?\\); known: departures, delays, ",
         ),
         ("imagenet", {}, "no population 'imagenet'; known: departures, .*, babynames$"),
-        ("departures", {"slots": 5}, "no option of departures 'slots', did you mean 'slot'\\? known: slot$"),
+        ("departures", {"slots": 5}, "no option of departures 'slots' \\(did you mean 'slot'\\?\\); known: slot$"),
         ("ages", {"slot": 5}, "no option of ages 'slot'; known: none$"),
         ("departures", {"slot": 7}, "slot is a number of minutes .* divides 1440, got 7$"),
         ("departures", {"slot": 0}, "slot .* got 0$"),

@@ -149,7 +149,7 @@ def test_a_missing_column_is_answered_with_the_columns_there_are(tmp_path: Path)
         written(tmp_path, "a.jsonl", '{"origin": 1}\n{"Dest": 2}\n'),
         parquet(tmp_path, {"origin": [1, 2], "Dest": [3, 4]}),
     ):
-        assert "'dest', did you mean 'Dest'? known: origin, Dest" in refused(path, "dest")
+        assert "'dest' (did you mean 'Dest'?); known: origin, Dest" in refused(path, "dest")
         assert refused(path, "zzz").endswith("'zzz'; known: origin, Dest")
         assert refused(path).endswith("has 2 columns, name one of them: origin, Dest")
 

@@ -36,8 +36,16 @@ CASES: dict[str, list[dict[str, Any]]] = {
         {"tau": 0.003, "direction": "rising", "isotonic": False},  # 300 cells: right for a falling p as well
     ],
     "monotone_l2": [{}, {"eps": 0.02}],
+    "uneven_samples": [{}, {"referee": "median"}],
 }
-TASKS = [Task(16, 203), Task(11, 150), Task(300, 640), Task(16, 90, s=3), Task(16, 203, loss="l1")]
+TASKS = [
+    Task(16, 203),
+    Task(11, 150),
+    Task(300, 640),
+    Task(16, 90, s=3),
+    Task(16, 203, loss="l1"),
+    Task(4, 90, s=400),
+]
 
 
 def zipf(n: int) -> Pmf:

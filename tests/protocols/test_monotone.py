@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from distest import catalog
 from distest.bits import BitReader, Messages
 from distest.coins import from_seed
-from distest.errors import WireError
+from distest.errors import UsageError, WireError
 from distest.learning import norms, sampling
 from distest.learning.fitting import isotonic
 from distest.learning.norms import Pmf
@@ -173,3 +173,39 @@ def test_words_that_name_no_cell_are_refused(tau: float, s: int) -> None:
     messages = Messages(packed, s * bits, 1, s * bits)
     with pytest.raises(WireError, match=f"{cells} "):
         protocol.read(range(1), BitReader(messages.data, messages.n_bits), from_seed(1)[0].public)
+
+
+@pytest.mark.parametrize("options", [{}, {"isotonic": False}, {"tau": 0.05, "partition": "birge"}], ids=str)
+@pytest.mark.parametrize("mode", [0, 1, 700, 4095])
+def test_unimodal_laws_stay_below_the_bound(options: dict[str, Any], mode: int) -> None:
+    """Falls on both sides of the mode; mode 0 is a falling law, and has its cells."""
+    n = 4096
+    pmf = 1.0 / (1 + np.abs(np.arange(n) - mode))
+    pmf /= pmf.sum()
+    protocol = build(Task(n, 4000), direction="unimodal", mode=mode, **options)
+    if mode == 0:
+        assert np.array_equal(protocol.grid.edges, build(Task(n, 4000), **options).grid.edges)
+    assert protocol.risk(pmf).l1 <= protocol.worst_l1()
+    runs = outcomes(protocol, pmf, 12)
+    mean, slack = mean_and_slack([norms.l1(run.estimate, pmf) for run in runs])
+    assert mean <= protocol.risk(pmf).l1 + slack
+    if protocol.isotonic:
+        for run in runs:
+            assert (np.diff(run.estimate[:mode]) >= 0).all()
+            assert (np.diff(run.estimate[mode:]) <= 0).all()
+
+
+def test_flat_cells_lose_at_most_tau_on_every_interval_around_the_mode() -> None:
+    """All uniform laws on intervals that hold the mode or end just before it: the extreme unimodal laws."""
+    n, mode = 120, 50
+    grid = build(Task(n, 1000), direction="unimodal", mode=mode, tau=0.2).grid
+    for first in range(mode + 1):
+        for last in range(mode, n):
+            pmf = np.zeros(n)
+            pmf[first : last + 1] = 1 / (last + 1 - first)
+            assert norms.l1(grid.spread(grid.masses(pmf) / grid.widths), pmf) <= 0.2 + 1e-12
+
+
+def test_a_mode_outside_the_domain_is_refused() -> None:
+    with pytest.raises(UsageError, match="has its mode at one of 0 to 99, got mode=100"):
+        build(Task(100, 1000), direction="unimodal", mode=100)

@@ -128,3 +128,13 @@ def test_single_messages_are_forgotten_beyond_a_limit_and_totals_are_not(monkeyp
     assert (ledger.payload_bits, ledger.messages, ledger.totals()["payload_bits_max"]) == (36, 8, 8)
     with pytest.raises(ValueError, match="kept totals by block"):
         ledger.by_party(8)
+
+
+def test_what_spread_hearing_added_up_is_not_blamed_on_the_limit() -> None:
+    ledger = Ledger()
+    ledger.book(Turn(0, range(4), "referee"), range(4), np.array([1, 2, 3, 4]), 10, 4)
+    ledger.book(Turn(1, range(4), "referee"), range(4), None, 26, 8)
+    assert ledger.payload_bits == 36
+    with pytest.raises(ValueError, match=r"round 1 was heard spread over ranks.*hear it centrally") as caught:
+        ledger.by_party(4)
+    assert "more than" not in str(caught.value)

@@ -27,7 +27,7 @@ class Pairs(Distribution):
         if self.n_sub > n:
             raise UsageError(f"pairs puts mass on n_sub={self.n_sub} symbols, there are only n={n}")
         try:
-            u = open_unit(coins.fold("pairs").common(self.n_sub // 2))
+            u = open_unit(coins.fold("pairs").common(max(0, self.n_sub // 2)))
             return checked_pmf(prior.draw_pairs(u, n, self.n_sub, self.D), "pairs")
         except ValueError as error:
             raise UsageError(f"pairs: {error}") from None

@@ -61,6 +61,14 @@ def cells_of(edges: list[int]) -> Cells:
     return Cells(array)
 
 
+def beside(parts: list[Cells]) -> Cells:
+    """The cells of all parts, the symbols of each behind those of the one before; at least one part."""
+    edges = [0]
+    for part in parts:
+        edges += (edges[-1] + part.edges[1:]).tolist()
+    return cells_of(edges)
+
+
 def index_bits(cells: Cells) -> int:
     """Bits that name one of L cells, ceil(log2 L)."""
     return (len(cells) - 1).bit_length()

@@ -1,11 +1,14 @@
 """Isotonic regression: the nearest monotone function. Never farther, in any l_p, from a function that is monotone."""
 
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
+from distest.errors import UsageError
+
 Floats = NDArray[np.float64]
+Shape = Literal["falling", "rising", "unimodal"]
 
 
 def falling(masses: NDArray[Any], widths: NDArray[np.int64]) -> Floats:
@@ -33,3 +36,21 @@ def falling(masses: NDArray[Any], widths: NDArray[np.int64]) -> Floats:
 def rising(masses: NDArray[Any], widths: NDArray[np.int64]) -> Floats:
     """As `falling` for non-decreasing levels."""
     return falling(masses[::-1], widths[::-1])[::-1]
+
+
+def fit(masses: NDArray[Any], widths: NDArray[np.int64], shape: Shape, first: int = 0) -> Floats:
+    """The nearest levels of a shape; "unimodal" rises on the cells below `first` and falls from there on.
+
+    Neither side bounds the other, for the largest level may stand on either, so each is fitted by itself.
+    """
+    if shape == "falling":
+        return falling(masses, widths)
+    if shape == "rising":
+        return rising(masses, widths)
+    return np.concatenate((rising(masses[:first], widths[:first]), falling(masses[first:], widths[first:])))
+
+
+def check_mode(shape: Shape, mode: int, n: int) -> None:
+    """Raise UsageError where a unimodal law on n symbols cannot have its mode there."""
+    if shape == "unimodal" and not 0 <= mode < n:
+        raise UsageError(f"a unimodal law on n={n} symbols has its mode at one of 0 to {n - 1}, got mode={mode}")
