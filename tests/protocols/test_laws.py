@@ -36,8 +36,20 @@ CASES: dict[str, list[dict[str, Any]]] = {
         {"tau": 0.003, "direction": "rising", "isotonic": False},  # 300 cells: right for a falling p as well
     ],
     "monotone_l2": [{}, {"eps": 0.02}],
+    "one_bit_counts": [{}],
+    "one_bit_adaptive": [{}],
+    "dense_counts": [{"bits": 2}, {"bits": 11}],
+    "block_refinement": [{"bits": 3}, {"bits": 7}],
+    "adaptive_refinement": [{"bits": 3}, {"bits": 7}],
 }
-TASKS = [Task(16, 203), Task(11, 150), Task(300, 640), Task(16, 90, s=3), Task(16, 203, loss="l1")]
+TASKS = [
+    Task(16, 203),
+    Task(11, 150),
+    Task(300, 640),
+    Task(16, 90, s=3),
+    Task(16, 203, loss="l1"),
+    Task(5, 120, s=3),
+]
 
 
 def zipf(n: int) -> Pmf:
