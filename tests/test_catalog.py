@@ -28,6 +28,7 @@ KINDS: dict[str, tuple[str, type[Any]]] = {
 }
 FILES = [(kind, name) for kind in KINDS for name in catalog.names(kind)]
 TASK = Task(16, 1024)
+SEVERAL = Task(16, 1024, s=8)  # for those that are not for one sample per server
 PROTOCOLS: list[dict[str, Any]] = [
     {"name": "full_sample"},
     {"name": "full_sample", "code": "block"},
@@ -50,12 +51,26 @@ PROTOCOLS: list[dict[str, Any]] = [
     {"name": "uneven_samples"},
     {"name": "haar_wavelet", "lam": 0.25},
     {"name": "tree_localisation", "bits": 2, "support": 3},
+    {"name": "one_bit_counts"},
+    {"name": "one_bit_adaptive"},
+    {"name": "dense_counts", "bits": 4},
+    {"name": "block_refinement", "bits": 2},
+    {"name": "adaptive_refinement", "bits": 4},
 ]
 MANY = {"haar_wavelet"}  # for several samples a server
 
 
 def task_of(spec: dict[str, Any]) -> Task:
     return Task(16, 1024, 3) if spec["name"] in MANY else TASK
+
+
+def task_for(spec: dict[str, Any]) -> Task:
+    """A task that the protocol is for."""
+    try:
+        catalog.build("protocol", spec, task=TASK)
+    except UsageError:
+        return SEVERAL
+    return TASK
 
 
 def test_the_packages_are_those_of_this_checkout() -> None:
@@ -113,6 +128,7 @@ def test_a_protocol_says_model_coins_problem_and_source(name: str) -> None:
     assert set(cls.losses) <= set(typing.get_args(Loss))
     assert cls.losses
     built = [catalog.build("protocol", spec, task=task_of(spec)) for spec in PROTOCOLS if spec["name"] == name]
+    built = [catalog.build("protocol", spec, task=task_for(spec)) for spec in PROTOCOLS if spec["name"] == name]
     assert {b.coin_use for b in built} <= {"none", "private", "public"}
 
 
@@ -123,6 +139,7 @@ def test_the_list_above_has_every_protocol() -> None:
 @pytest.mark.parametrize("spec", PROTOCOLS, ids=str)
 def test_describe_and_build_are_inverses(spec: dict[str, Any]) -> None:
     task = task_of(spec)
+    task = task_for(spec)
     built = catalog.build("protocol", spec, task=task)
     described = catalog.describe(built)
     assert spec.items() <= described.items()

@@ -40,6 +40,11 @@ CASES: dict[str, list[dict[str, Any]]] = {
     "uneven_samples": [{}, {"referee": "median"}],
     "tree_localisation": [{"bits": 1, "support": 2}, {"bits": 3, "support": 3}],
     "haar_wavelet": [{}, {"lam": 0.1, "threshold": True}],
+    "one_bit_counts": [{}],
+    "one_bit_adaptive": [{}],
+    "dense_counts": [{"bits": 2}, {"bits": 11}],
+    "block_refinement": [{"bits": 3}, {"bits": 7}],
+    "adaptive_refinement": [{"bits": 3}, {"bits": 7}],
 }
 TASKS = [
     Task(16, 203),
@@ -48,6 +53,7 @@ TASKS = [
     Task(16, 90, s=3),
     Task(16, 203, loss="l1"),
     Task(4, 90, s=400),
+    Task(5, 120, s=3),
 ]
 
 
