@@ -26,6 +26,7 @@ KINDS: dict[str, tuple[str, type[Any]]] = {
 }
 FILES = [(kind, name) for kind in KINDS for name in catalog.names(kind)]
 TASK = Task(16, 1024)
+SEVERAL = Task(16, 1024, s=8)  # for protocols that want several samples per server
 PROTOCOLS: list[dict[str, Any]] = [
     {"name": "full_sample"},
     {"name": "full_sample", "code": "block"},
@@ -44,7 +45,15 @@ PROTOCOLS: list[dict[str, Any]] = [
     {"name": "local_refinement", "bits": 2},
     {"name": "monotone_cells", "tau": 0.2, "partition": "birge", "direction": "rising"},
     {"name": "monotone_l2", "eps": 0.1},
+    {"name": "two_stage_histogram", "pieces": 4, "per_cell": 3},
+    {"name": "two_stage_histogram_l2", "pieces": 4, "target": 0.001},
+    {"name": "rank_sampling", "pieces": 4, "every": 3},
+    {"name": "tight_budget", "bits": 4},
 ]
+
+
+def task_of(spec: dict[str, Any]) -> Task:
+    return SEVERAL if spec["name"] == "rank_sampling" else TASK
 
 
 def test_the_packages_are_those_of_this_checkout() -> None:
@@ -101,7 +110,7 @@ def test_a_protocol_says_model_coins_problem_and_source(name: str) -> None:
     assert cls.family in typing.get_args(Family)
     assert set(cls.losses) <= set(typing.get_args(Loss))
     assert cls.losses
-    built = [catalog.build("protocol", spec, task=TASK) for spec in PROTOCOLS if spec["name"] == name]
+    built = [catalog.build("protocol", spec, task=task_of(spec)) for spec in PROTOCOLS if spec["name"] == name]
     assert {b.coin_use for b in built} <= {"none", "private", "public"}
 
 
@@ -111,11 +120,11 @@ def test_the_list_above_has_every_protocol() -> None:
 
 @pytest.mark.parametrize("spec", PROTOCOLS, ids=str)
 def test_describe_and_build_are_inverses(spec: dict[str, Any]) -> None:
-    built = catalog.build("protocol", spec, task=TASK)
+    built = catalog.build("protocol", spec, task=task_of(spec))
     described = catalog.describe(built)
     assert spec.items() <= described.items()
     assert set(described) == {"name", *catalog.options("protocol", spec["name"])}
-    again = catalog.build("protocol", described, task=TASK)
+    again = catalog.build("protocol", described, task=task_of(spec))
     assert again == built
     assert catalog.describe(again) == described
 

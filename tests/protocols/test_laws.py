@@ -36,6 +36,10 @@ CASES: dict[str, list[dict[str, Any]]] = {
         {"tau": 0.003, "direction": "rising", "isotonic": False},  # 300 cells: right for a falling p as well
     ],
     "monotone_l2": [{}, {"eps": 0.02}],
+    "two_stage_histogram": [{"pieces": 4}, {"pieces": 8, "first": 0.3, "per_cell": 1}],
+    "two_stage_histogram_l2": [{"pieces": 4}, {"pieces": 8, "first": 0.3}],
+    "rank_sampling": [{"pieces": 4}, {"pieces": 4, "every": 2}, {"pieces": 4, "every": 3}],
+    "tight_budget": [{"bits": 4}, {"bits": 9}],
 }
 TASKS = [Task(16, 203), Task(11, 150), Task(300, 640), Task(16, 90, s=3), Task(16, 203, loss="l1")]
 
