@@ -29,6 +29,7 @@ KINDS: dict[str, tuple[str, type[Any]]] = {
 FILES = [(kind, name) for kind in KINDS for name in catalog.names(kind)]
 TASK = Task(16, 1024)
 SEVERAL = Task(16, 1024, s=8)  # for those that are not for one sample per server
+SEVERAL = Task(16, 1024, s=8)  # for protocols that want several samples per server
 PROTOCOLS: list[dict[str, Any]] = [
     {"name": "full_sample"},
     {"name": "full_sample", "code": "block"},
@@ -56,6 +57,10 @@ PROTOCOLS: list[dict[str, Any]] = [
     {"name": "dense_counts", "bits": 4},
     {"name": "block_refinement", "bits": 2},
     {"name": "adaptive_refinement", "bits": 4},
+    {"name": "two_stage_histogram", "pieces": 4, "per_cell": 3},
+    {"name": "two_stage_histogram_l2", "pieces": 4, "target": 0.001},
+    {"name": "rank_sampling", "pieces": 4, "every": 3},
+    {"name": "tight_budget", "bits": 4},
 ]
 MANY = {"haar_wavelet"}  # for several samples a server
 
@@ -71,6 +76,10 @@ def task_for(spec: dict[str, Any]) -> Task:
     except UsageError:
         return SEVERAL
     return TASK
+
+
+def task_of(spec: dict[str, Any]) -> Task:
+    return SEVERAL if spec["name"] == "rank_sampling" else TASK
 
 
 def test_the_packages_are_those_of_this_checkout() -> None:
@@ -145,6 +154,11 @@ def test_describe_and_build_are_inverses(spec: dict[str, Any]) -> None:
     assert spec.items() <= described.items()
     assert set(described) == {"name", *catalog.options("protocol", spec["name"])}
     again = catalog.build("protocol", described, task=task)
+    built = catalog.build("protocol", spec, task=task_of(spec))
+    described = catalog.describe(built)
+    assert spec.items() <= described.items()
+    assert set(described) == {"name", *catalog.options("protocol", spec["name"])}
+    again = catalog.build("protocol", described, task=task_of(spec))
     assert again == built
     assert catalog.describe(again) == described
 

@@ -389,6 +389,24 @@ def localised_worst(support: int, levels: int, way: int, end: int) -> tuple[floa
     return l2, math.sqrt((support - 1) / end) + min(1.0, support * lost)
 
 
+def tight_budget_l2(p: Floats, first: int, second: int, least: int = 1) -> float:
+    """Return the squared l2 risk of counting on N2 samples the symbols seen `least` times or more by N1 others (S12).
+
+    sum_x P(seen) p_x (1-p_x)/N2 + P(not seen) p_x^2, exact, as the halves are independent. first: N1, second: N2.
+    """
+    pmf = _pmf(p)
+    misses = np.zeros(pmf.size)
+    inner = np.clip(pmf, 1e-300, 1.0 - 1e-16)
+    for hits in range(min(least, first + 1)):
+        misses += _binomial_pmf(np.full(pmf.size, float(hits)), np.full(pmf.size, float(first)), inner)
+    return float(((1.0 - misses) * pmf * (1.0 - pmf) / second + misses * pmf**2).sum())
+
+
+def tight_budget_l2_at_most(first: int, second: int) -> float:
+    """Return 1/N2 + (N1/(N1+1))^N1/(N1+1), at least the risk above for every p and least = 1 (S12)."""
+    return 1.0 / second + (first / (first + 1.0)) ** first / (first + 1.0)
+
+
 def _counted_l2(pmf: Floats, m: int, rho: float) -> float:
     cell = rho + (1.0 - rho) * pmf
     return float((cell * (1.0 - cell)).sum()) / (m * (1.0 - rho) ** 2)

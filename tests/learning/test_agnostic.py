@@ -1,6 +1,6 @@
 """What is learnt of laws outside the class: a constant times their distance to it, and never less than that distance.
 
-Distances are known exactly: by dynamic programming on small domains, by Proposition S6 of docs/bounds.md on large ones.
+Distances are known exactly: by dynamic programming on small domains, by Proposition S5c of docs/bounds.md on large ones.
 Means over runs may be 3 standard errors above a bound; seeds are fixed.
 """
 
@@ -35,7 +35,7 @@ def flattened(masses: NDArray[np.int64] | Pmf, cells: Cells, merged: Cells) -> P
 
 
 def no_fit_is_nearer(law: Any, n: int, pieces: int) -> float:
-    """An l1 distance that every function with at most so many pieces has from a perturbed histogram (S6)."""
+    """An l1 distance that every function with at most so many pieces has from a perturbed histogram (S5c)."""
     away = np.abs(law.pmf(n, COINS) - law.center(n, COINS)).reshape(-1, 2).sum(axis=1)
     return float(np.sort(away)[: 1 - pieces].sum())
 
@@ -69,7 +69,7 @@ def test_merging_exact_masses_costs_a_constant_times_the_optimum(n: int, k: int,
 
 
 def test_flattening_can_cost_nearly_twice_the_optimum() -> None:
-    """So the constant 2 of Proposition S7 for k = 1 is no less: single symbols, whose best fit is 0, not their mean."""
+    """So the constant 2 of Proposition S5b for k = 1 is no less: single symbols, whose best fit is 0, not their mean."""
     n = 512
     cells = cells_of(list(range(n + 1)))
     p = catalog.build("distribution", {"name": "sparse", "support": 32, "places": "even"}).pmf(n, COINS)

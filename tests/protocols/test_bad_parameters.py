@@ -38,6 +38,9 @@ ALL: list[dict[str, Any]] = [
     {"name": "adaptive_entropy"},
     {"name": "monotone_cells"},
     {"name": "monotone_l2"},
+    {"name": "two_stage_histogram", "pieces": 3},
+    {"name": "two_stage_histogram_l2", "pieces": 3},
+    {"name": "tight_budget", "bits": 4},
     *ONE_SAMPLE,
 ]
 
