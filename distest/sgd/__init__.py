@@ -1,0 +1,1 @@
+"""Communication-efficient SGD: problems, compressors, exchanges, methods."""

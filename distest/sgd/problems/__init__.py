@@ -1,0 +1,1 @@
+"""What is minimised: one problem a file, found by listing this folder."""
