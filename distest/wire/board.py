@@ -16,13 +16,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from distest.errors import ModelError, UsageError, WireError
-from distest.wire.turn import Readers, Turn, blocks_of
+from distest.wire.turn import Readers, Turn, blocks_said
 
 MAGIC = b"DTBOARD1"
 _HEAD = struct.Struct("<8sQQ")
 _TURN = struct.Struct("<QBqqqQ")
 _BLOCK = struct.Struct("<Q")
-_READERS: tuple[Readers, ...] = ("referee", "board")
+_READERS: tuple[Readers, ...] = ("referee", "board", "servers", "each")
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,7 +85,7 @@ class Board:
         """The digest of the transcript, recomputed from the bits."""
         turns = []
         for post in self.posts:
-            blocks = [block for _, block in blocks_of(post.turn.speakers, range(self.parties), self.parties)]
+            blocks = blocks_said(post.turn, self.parties)
             digests = [block_digest(b, c) for b, c in zip(blocks, post.chunks, strict=True)]
             turns.append(turn_digest(post.turn, digests))
         return transcript_digest(turns)
@@ -151,7 +151,7 @@ def _parse(data: bytes) -> Board:
         turn = Turn(round_, speakers, _READERS[readers])
         if count > len(data) // _BLOCK.size:
             raise WireError(f"round {round_} announces {count} blocks for {parties} parties")
-        expected = sum(1 for _ in blocks_of(turn.speakers, range(parties), parties))
+        expected = len(blocks_said(turn, parties))
         if count != expected:
             raise WireError(f"round {round_} has {count} blocks, its speakers fill {expected}")
         chunks = []

@@ -92,6 +92,27 @@ class Channel:
             self.board.posts.append(Post(turn, tuple(e.chunk for e in heard if e.chunk is not None)))
         return tally
 
+    def announce(self, turn: Turn, speak: Callable[[], Words | Messages], hear: Callable[[BitReader], None]) -> None:
+        """Run a turn of the referee: it writes one message, every server reads it, the ledger books it.
+
+        speak() is called on the referee's rank; hear(reader) on every rank that hosts servers or the referee. A
+        message to "each" is booked once for every server, one to "servers" once. Raises as `exchange` does.
+        """
+        self._admit(turn)
+        chunk = self._announced(turn, speak)
+
+        def heard(block: range, reader: BitReader) -> Tally:
+            hear(reader)
+            return np.zeros(0, np.int64)
+
+        _, entry = self._hear(turn, 0, range(1), chunk, heard)
+        parties = range(self.parties) if turn.readers == "each" else range(1)
+        self.ledger.book(turn, parties, entry.n_bits, len(parties) * entry.n_bits, entry.n_bits)
+        self.ledger.wire_bytes = self._transport.wire_bytes - self._wire_before
+        self._turns.append(turn_digest(turn, [block_digest(range(0), chunk)]))
+        if self.board is not None:
+            self.board.posts.append(Post(turn, (chunk,)))
+
     def digest(self) -> str:
         """SHA-256 of the transcript so far, hex; the same for any number of ranks."""
         return transcript_digest(self._turns)
@@ -109,6 +130,13 @@ class Channel:
         speakers = turn.speakers
         if turn.round != len(self._turns) and self.hosts_referee:
             raise ModelError(f"turns are numbered in order: round {len(self._turns)} is due, not {turn.round}")
+        if turn.from_referee:
+            if speakers or self.model != "blackboard":
+                raise ModelError(
+                    f"round {turn.round}: the referee speaks for itself and in the blackboard model alone, this is "
+                    f"{self.model} and the speakers are {speakers}"
+                )
+            return
         if not speakers or speakers[-1] >= self.parties:
             raise ModelError(f"round {turn.round}: speakers {speakers} are not among {self.parties} parties")
         if self.model == "referee" and (turn.readers != "referee" or turn.round > 0):
@@ -145,6 +173,11 @@ class Channel:
             for rank, blocks in enumerate(everyone if arrived is not None else []):
                 if step < len(blocks) and arrived is not None:
                     yield *blocks[step], arrived[rank]
+
+    def _announced(self, turn: Turn, speak: Callable[[], Words | Messages]) -> Chunk:
+        """What the referee says, on every rank."""
+        said = self._say(turn, range(1), lambda block: speak()) if self.hosts_referee else None
+        return self._transport.broadcast(said)
 
     def _say(self, turn: Turn, block: range, speak: Speak) -> Chunk:
         """The messages of one block, checked against the model."""
@@ -228,6 +261,12 @@ class Replay(Channel):
         blocks = blocks_of(turn.speakers, range(self.parties), self.parties)
         for (number, block), chunk in zip(blocks, post.chunks, strict=True):
             yield number, block, chunk
+
+    def _announced(self, turn: Turn, speak: Callable[[], Words | Messages]) -> Chunk:
+        post = self._posts.pop(0) if self._posts else None
+        if post is None or post.turn != turn:
+            raise ModelError(f"the next turn is {turn}, the board has {post.turn if post else 'the end'}")
+        return post.chunks[0]
 
     def left(self) -> int:
         """Turns of the board that the protocol has not asked for."""

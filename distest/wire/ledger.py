@@ -107,10 +107,13 @@ class Ledger:
         return list(rows.values())
 
     def by_party(self, parties: int, direction: Direction | None = None) -> NDArray[np.int64]:
-        """Bits written by each party, int64 (parties,). Raises ValueError where only totals were kept."""
+        """Bits written by each party, int64 (parties,); what the referee says to each is booked with who receives it.
+
+        Without a direction: all that the parties wrote themselves. Raises ValueError where only totals were kept.
+        """
         bits = np.zeros(parties, np.int64)
         for e in self.entries:
-            if direction not in (None, e.direction):
+            if direction != e.direction and (direction is not None or e.direction.startswith("down")):
                 continue
             if e.lengths is None and e.round in self._summed:
                 raise ValueError(

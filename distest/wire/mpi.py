@@ -50,6 +50,14 @@ class Mpi(Transport):
         self.wire_bytes += (int(n_bytes.sum()) + HEADER_BYTES * self.size) * (self.size - 1)
         return _cut(everything, n_bits, n_bytes)
 
+    def broadcast(self, chunk: Chunk | None) -> Chunk:
+        n_bits = np.array([chunk.n_bits if chunk is not None else 0], np.int64)
+        self._comm.Bcast(n_bits)
+        data = chunk.payload if chunk is not None else np.empty(int(n_bits[0] + 7) // 8, np.uint8)
+        self._comm.Bcast(data)
+        self.wire_bytes += (data.size + HEADER_BYTES) * (self.size - 1)
+        return Chunk(data, int(n_bits[0]))
+
     def total(self, tally: NDArray[np.int64]) -> NDArray[np.int64]:
         out = np.empty_like(tally)
         self._comm.Allreduce(np.ascontiguousarray(tally), out)

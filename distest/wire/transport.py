@@ -36,6 +36,10 @@ class Transport(ABC):
         """All chunks in rank order on every rank."""
 
     @abstractmethod
+    def broadcast(self, chunk: Chunk | None) -> Chunk:
+        """The chunk of rank 0 on every rank; the other ranks give None."""
+
+    @abstractmethod
     def total(self, tally: NDArray[np.int64]) -> NDArray[np.int64]:
         """The sum of every rank's array, on every rank."""
 
@@ -56,6 +60,10 @@ class Solo(Transport):
 
     def allgather(self, chunk: Chunk) -> list[Chunk]:
         return [chunk]
+
+    def broadcast(self, chunk: Chunk | None) -> Chunk:
+        assert chunk is not None  # the only rank there is speaks
+        return chunk
 
     def total(self, tally: NDArray[np.int64]) -> NDArray[np.int64]:
         return tally

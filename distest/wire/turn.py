@@ -7,9 +7,15 @@ from typing import Literal
 from distest.errors import ModelError
 
 Direction = Literal["up", "down_broadcast", "down_unicast", "board", "peer"]
-Readers = Literal["referee", "board"]
+Readers = Literal["referee", "board", "servers", "each"]
 DIRECTIONS: tuple[Direction, ...] = ("up", "down_broadcast", "down_unicast", "board", "peer")
 BLOCK_MAX = 1 << 20
+_DIRECTION: dict[Readers, Direction] = {
+    "referee": "up",
+    "board": "board",
+    "servers": "down_broadcast",
+    "each": "down_unicast",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,7 +23,8 @@ class Turn:
     """Everyone in `speakers` writes one message at once, without seeing the others' messages of this turn.
 
     round: 0, 1, 2, ... speakers: a range of parties with positive step. readers: "referee" (the referee alone)
-    or "board" (everyone).
+    or "board" (everyone). In a turn of the referee speakers is empty: it says one thing to "servers" (all of them at
+    once, charged once) or to "each" (one after the other, charged for each).
     """
 
     round: int
@@ -30,8 +37,13 @@ class Turn:
 
     @property
     def direction(self) -> Direction:
-        """What the ledger calls it: up to the referee, or on the board."""
-        return "up" if self.readers == "referee" else "board"
+        """What the ledger calls it."""
+        return _DIRECTION[self.readers]
+
+    @property
+    def from_referee(self) -> bool:
+        """Whether the referee speaks."""
+        return self.readers in ("servers", "each")
 
 
 def block_size(parties: int) -> int:
@@ -60,3 +72,8 @@ def blocks_of(speakers: range, inside: range, parties: int) -> Iterator[tuple[in
         block = range(speakers.start + skipped * speakers.step, high, speakers.step)
         if block:
             yield number, block
+
+
+def blocks_said(turn: Turn, parties: int) -> list[range]:
+    """The speakers of each block that a turn consists of; one block without any where the referee speaks."""
+    return [range(0)] if turn.from_referee else [b for _, b in blocks_of(turn.speakers, range(parties), parties)]
