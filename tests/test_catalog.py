@@ -128,7 +128,6 @@ def test_a_protocol_says_model_coins_problem_and_source(name: str) -> None:
     assert set(cls.losses) <= set(typing.get_args(Loss))
     assert cls.losses
     built = [catalog.build("protocol", spec, task=task_for(spec)) for spec in PROTOCOLS if spec["name"] == name]
-    built = [catalog.build("protocol", spec, task=task_for(spec)) for spec in PROTOCOLS if spec["name"] == name]
     assert {b.coin_use for b in built} <= {"none", "private", "public"}
 
 
@@ -138,7 +137,6 @@ def test_the_list_above_has_every_protocol() -> None:
 
 @pytest.mark.parametrize("spec", PROTOCOLS, ids=str)
 def test_describe_and_build_are_inverses(spec: dict[str, Any]) -> None:
-    task = task_for(spec)
     task = task_for(spec)
     built = catalog.build("protocol", spec, task=task)
     described = catalog.describe(built)
