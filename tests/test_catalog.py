@@ -28,7 +28,6 @@ KINDS: dict[str, tuple[str, type[Any]]] = {
 }
 FILES = [(kind, name) for kind in KINDS for name in catalog.names(kind)]
 TASK = Task(16, 1024)
-SEVERAL = Task(16, 1024, s=8)  # for those that are not for one sample per server
 SEVERAL = Task(16, 1024, s=8)  # for protocols that want several samples per server
 PROTOCOLS: list[dict[str, Any]] = [
     {"name": "full_sample"},
