@@ -39,8 +39,8 @@ CASES: dict[str, list[dict[str, Any]]] = {
     "one_bit_counts": [{}],
     "one_bit_adaptive": [{}],
     "dense_counts": [{"bits": 2}, {"bits": 11}],
-    "block_refinement": [{"bits": 3}, {"bits": 7}],
-    "adaptive_refinement": [{"bits": 3}, {"bits": 7}],
+    "block_refinement": [{"bits": 2}, {"bits": 3}],
+    "adaptive_refinement": [{"bits": 2}, {"bits": 3}],
 }
 TASKS = [
     Task(16, 203),
