@@ -49,6 +49,8 @@ CASES: dict[str, list[dict[str, Any]]] = {
     "two_stage_histogram_l2": [{"pieces": 4}, {"pieces": 8, "first": 0.3}],
     "rank_sampling": [{"pieces": 4}, {"pieces": 4, "every": 2}, {"pieces": 4, "every": 3}],
     "tight_budget": [{"bits": 4}, {"bits": 9}],
+    "block_refinement": [{"bits": 2}, {"bits": 3}],
+    "adaptive_refinement": [{"bits": 2}, {"bits": 3}],
 }
 TASKS = [
     Task(16, 203),
