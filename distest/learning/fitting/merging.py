@@ -59,8 +59,8 @@ def l1(cells: Cells, masses: NDArray[np.integer] | Floats, k: int, d: float = 1.
     The loss of a pair is the largest difference between the mass of an interval and what a flat law gives it,
     that is max - min over prefixes, the empty one included, of mass minus share of the width. Noise of N samples is
     of order 1/sqrt(N) there, however many symbols. With d = 1 the expected l1 error is of order sqrt(k/N) plus at
-    most four times the distance of p to k pieces: docs/bounds.md, S5b (on exact masses at most 2 + 2d times), S6 and
-    S7, with constants. O(L log L) time; arguments and errors as in `l2`.
+    most four times the distance of p to k pieces: docs/bounds.md, H1 and H2, with constants; on exact masses it is at
+    most 2 + 2d times that distance: S5b. O(L log L) time; arguments and errors as in `l2`.
 
     Source: Acharya, Diakonikolas, Li, Schmidt, "Sample-optimal density estimation in nearly-linear time" (2017).
     """
