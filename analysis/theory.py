@@ -34,8 +34,9 @@ class Check(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
 
     what: in words, for the table. kind: "mean" of y; "ratio" of the mean of y to that of the records `against`;
     "slope" of log mean y against log x; "line": slope of mean y against x; "least": the x at which mean y is smallest
-    (its interval: all x that are not worse with confidence); "bits": payload bits over those that are provably needed for the mean of y, and "error":
-    mean of y over what is provable at the measured bits, both under the prior of the bound itself.
+    (its interval: all x that are not worse with confidence); "bits": payload bits over those that are provably needed
+    for the mean of y, and "error": mean of y over what is provable at the measured bits, both under the prior of the
+    bound itself.
     where, against: which records, by column: a value, or a list of them. by: one number for each combination of
     these columns; the worst is shown. expected with tolerance, or low and high: where the interval has to be; expected
     may be a product of columns, or a table by group. exact: expected has to be within 3 standard errors as well.
