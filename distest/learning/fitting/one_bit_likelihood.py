@@ -1,7 +1,9 @@
 """What one-bit counts say of q: the maximum of the exact binomial likelihood, coordinate by coordinate.
 
 First on a grid of angles a = asin(sqrt q), fine enough that no other peak is taken for the highest; then closer and
-closer around the best point. The grid is done in integers, so whoever reads a board finds the same point on it.
+closer around the best point. On the grid logarithms are integers and sums are exact, so whoever reads a board with the
+same table finds the same point; tables of machines whose sines or logarithms differ in the last place differ by 1e-9
+nats at most, which moves no point but in a tie. What is said after a first turn hangs on the grid alone.
 """
 
 import math
