@@ -24,12 +24,17 @@ from distest.learning.fitting.cells import Cells, Floats, Ints, cells_of
 def of_samples(symbols: Ints, counts: Ints, n: int) -> tuple[Cells, Ints]:
     """The occupied symbols and the gaps between them as cells, and their masses, int64 (L,), L <= 2N + 1.
 
-    symbols: int64 (N,), rising, at least one, 0..n-1; counts: int64 (N,).
+    symbols: int64 (N,), rising, at least one, 0..n-1; counts: int64 (N,). Linear time.
     """
-    edges = np.unique(np.concatenate(([0, n], symbols, symbols + 1)))
-    masses = np.zeros(edges.size - 1, np.int64)
-    masses[np.searchsorted(edges, symbols)] = counts
-    return cells_of(edges.tolist()), masses
+    gap = np.diff(symbols, prepend=-1, append=n) > 1  # before every symbol, and behind the last
+    place = np.arange(symbols.size) + np.cumsum(gap[:-1])  # each symbol has its cell, behind the gaps up to it
+    masses = np.zeros(int(place[-1]) + 1 + int(gap[-1]), np.int64)
+    masses[place] = counts
+    edges = np.full(masses.size + 1, n)
+    edges[0] = 0
+    edges[place] = symbols
+    edges[place + 1] = symbols + 1
+    return cells_of(edges), masses
 
 
 def l2(cells: Cells, masses: NDArray[np.integer] | Floats, k: int, d: float = 1.0, spare: int = 1) -> Cells:
@@ -43,12 +48,18 @@ def l2(cells: Cells, masses: NDArray[np.integer] | Floats, k: int, d: float = 1.
     Source: Acharya, Diakonikolas, Hegde, Li, Schmidt, "Fast and near-optimal algorithms for approximating
     distributions by histograms" (2015).
     """
-    squares = _before(masses / cells.widths * masses)
+    densities = masses / cells.widths
+    densities *= masses
+    squares = _before(densities)
     sums = _before(masses)
 
     def losses(bounds: Ints) -> Floats:
         total, width = np.diff(sums[bounds]), np.diff(cells.edges[bounds])
-        return np.asarray(np.maximum(np.diff(squares[bounds]) - total / width * total, 0), np.float64)
+        level = total / width
+        level *= total
+        lost = np.diff(squares[bounds])
+        lost -= level
+        return np.maximum(lost, 0, out=lost)
 
     return _merge(cells, losses, k, d, spare)
 
@@ -92,7 +103,7 @@ def _merge(cells: Cells, losses: Callable[[Ints], Floats], k: int, d: float, spa
         stays = np.ones(kept.size, bool)
         stays[1 : 2 * pairs : 2] = _largest(losses(kept[: 2 * pairs + 1 : 2]), keep)
         kept = kept[stays]
-    return cells_of(cells.edges[kept].tolist())
+    return cells_of(cells.edges[kept])
 
 
 def _largest(losses: Floats, keep: int) -> NDArray[np.bool_]:
@@ -105,4 +116,6 @@ def _largest(losses: Floats, keep: int) -> NDArray[np.bool_]:
 
 def _before(values: NDArray[np.integer] | Floats) -> NDArray[np.integer] | Floats:
     """Sums of all values before each place, one more place than values."""
-    return np.concatenate((np.zeros(1, values.dtype), np.cumsum(values)))
+    sums = np.zeros(values.size + 1, np.result_type(values.dtype, np.int64))
+    np.cumsum(values, out=sums[1:])
+    return sums
