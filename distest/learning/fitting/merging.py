@@ -17,6 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from distest.errors import UsageError
+from distest.kernels import merging as kernel
 from distest.learning.fitting import oblivious
 from distest.learning.fitting.cells import Cells, Floats, Ints, cells_of
 
@@ -54,12 +55,7 @@ def l2(cells: Cells, masses: NDArray[np.integer] | Floats, k: int, d: float = 1.
     sums = _before(masses)
 
     def losses(bounds: Ints) -> Floats:
-        total, width = np.diff(sums[bounds]), np.diff(cells.edges[bounds])
-        level = total / width
-        level *= total
-        lost = np.diff(squares[bounds])
-        lost -= level
-        return np.maximum(lost, 0, out=lost)
+        return kernel.square_losses(squares, sums, cells.edges, bounds)
 
     return _merge(cells, losses, k, d, spare)
 
@@ -78,18 +74,14 @@ def l1(cells: Cells, masses: NDArray[np.integer] | Floats, k: int, d: float = 1.
     sums = _before(masses)
 
     def losses(bounds: Ints) -> Floats:
-        first, last, sizes = bounds[:-1], bounds[-1], np.diff(bounds)
-        level = np.repeat(np.diff(sums[bounds]) / np.diff(cells.edges[bounds]), sizes)
-        mass = sums[:last] - np.repeat(sums[first], sizes)
-        ahead = mass - level * (cells.edges[:last] - np.repeat(cells.edges[first], sizes))  # 0 for the empty prefix
-        return np.asarray(np.maximum.reduceat(ahead, first) - np.minimum.reduceat(ahead, first), np.float64)
+        return kernel.discrepancies(sums, cells.edges, bounds)
 
     return _merge(cells, losses, k, d, spare)
 
 
 def total(cells: Cells, masses: NDArray[np.integer] | Floats, merged: Cells) -> Floats:
     """The masses of merged cells, float64."""
-    return np.asarray(np.diff(_before(masses)[np.searchsorted(cells.edges, merged.edges)]), np.float64)
+    return np.diff(_before(masses)[np.searchsorted(cells.edges, merged.edges)])
 
 
 def _merge(cells: Cells, losses: Callable[[Ints], Floats], k: int, d: float, spare: int) -> Cells:
@@ -114,8 +106,8 @@ def _largest(losses: Floats, keep: int) -> NDArray[np.bool_]:
     return chosen
 
 
-def _before(values: NDArray[np.integer] | Floats) -> NDArray[np.integer] | Floats:
-    """Sums of all values before each place, one more place than values."""
-    sums = np.zeros(values.size + 1, np.result_type(values.dtype, np.int64))
+def _before(values: NDArray[np.integer] | Floats) -> Floats:
+    """Sums of all values before each place, one more place than values; exact for integers below 2^53 in all."""
+    sums = np.zeros(values.size + 1)
     np.cumsum(values, out=sums[1:])
     return sums
