@@ -21,6 +21,7 @@ from distest.codecs.huffman import Huffman
 from distest.errors import UsageError
 from distest.kernels._lazy import SMALL
 from distest.learning import sampling
+from distest.learning.fitting import merging
 from distest.learning.protocol import Protocol
 from distest.learning.run import learn, replay
 from distest.learning.task import Task
@@ -66,6 +67,7 @@ def warm() -> str:
     importlib.import_module("distest.kernels.jit._jit")  # from here on the small inputs take the kernels too
     _protocols()
     _streams()
+    _fits()
     seconds = time.perf_counter() - begin
     kernels = list(_kernels().values())
     missed = uncompiled()
@@ -112,6 +114,13 @@ def _protocols() -> None:
             assert outcome is not None  # one process hosts the referee
             assert outcome.board is not None
             replay(protocol, outcome.board, key.public)
+
+
+def _fits() -> None:
+    """What the referee fits, from a few samples."""
+    cells, masses = merging.of_samples(np.arange(0, 64, 3), np.arange(1, 23), 64)
+    for fit in (merging.l1, merging.l2):
+        fit(cells, masses, 1)
 
 
 def _streams() -> None:
