@@ -1,4 +1,4 @@
-"""Classes with structure, k-histograms and monotone p: which of the bounds above they inherit (6.4)."""
+"""Classes with structure, sparse p, k-histograms and monotone p: which of the bounds above they inherit (6.4)."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from analysis.bounds.many_samples import trace_of_many_samples
 from analysis.bounds.prior import half_widths
 from analysis.bounds.total_bits_l1 import G, PairGrid, information_needed
 
-Family = Literal["all", "histogram", "monotone"]
+Family = Literal["all", "sparse", "histogram", "monotone"]
 
 _MILLION = 1_000_000
 _SOURCE = "docs/bounds.md, section 6.4"
@@ -48,6 +48,20 @@ def as_histogram(bound: Bound, n: int, k: int) -> Bound:
         problem=f"k-histograms on n symbols, by the problem '{bound.problem}' on fewer of them",
         regime=f"pieces take the place of symbols: {bound.regime}",
         constants={**bound.constants, "pieces": float(k), "domain": float(n)},
+        source=f"{_SOURCE}, and {bound.source}",
+    )
+
+
+def as_sparse(bound: Bound, n: int, support: int) -> Bound:
+    """Return a bound for `support` symbols, or one by sets of at most as many, restated for sparse p on n symbols.
+
+    Source: docs/bounds.md, Proposition 6.4c.
+    """
+    return dataclasses.replace(
+        bound,
+        name=f"6.4c sparse, by {bound.name}",
+        problem=f"p on at most `support` of n symbols, by the problem '{bound.problem}'",
+        constants={**bound.constants, "support": float(support), "domain": float(n)},
         source=f"{_SOURCE}, and {bound.source}",
     )
 
