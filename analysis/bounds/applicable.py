@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Callable
 from typing import Literal
 
 from analysis.bounds.assouad import assouad_bits_l1, assouad_l1
@@ -19,7 +20,15 @@ from analysis.bounds.fixed_bits import first_order_l2, fixed_bits_l2
 from analysis.bounds.many_samples import many_samples_l1
 from analysis.bounds.no_communication import all_data_l1, all_data_l2, first_order_l1
 from analysis.bounds.poisson_servers import total_bits_many_samples_l1
-from analysis.bounds.structured import Family, as_histogram, as_sparse, histogram_symbols, monotone_bits_l1, monotone_l1
+from analysis.bounds.structured import (
+    Family,
+    as_histogram,
+    as_sparse,
+    histogram_symbols,
+    monotone_bits_l1,
+    monotone_l1,
+    monotone_many_samples_l1,
+)
 from analysis.bounds.total_bits_l1 import bits_for_l1, total_bits_l1
 from analysis.bounds.total_bits_l2 import bits_for_l2, total_bits_l2
 
@@ -149,7 +158,7 @@ def _for_family(
     else:
         bounds = _for_l1(symbols, m, s, bits, bits_per_server, model)
         if s > 1:
-            bounds += _poissonised(symbols, m, s, bits, bits_per_server)
+            bounds += _poissonised(total_bits_many_samples_l1, symbols, m, s, bits, bits_per_server)
     if support is not None:
         if bits is not None:
             bounds.append(subsets_error(n, loss, bits, t_max=support))
@@ -193,13 +202,22 @@ def _for_l1(n: int, m: int, s: int, bits: float | None, bits_per_server: int | N
     return bounds
 
 
-def _poissonised(n: int, m: int, s: int, bits: float | None, bits_per_server: int | None) -> list[Bound]:
-    """Return 6.5b: for the hard cap of a run that a cap per server implies, and for expected bits below it."""
+def _poissonised(
+    bound: Callable[[int, int, int, float, bool], Bound],
+    n: int,
+    m: int,
+    s: int,
+    bits: float | None,
+    bits_per_server: int | None,
+) -> list[Bound]:
+    """Return 6.5b (for all p, or for monotone p) with the hard cap of a run that a cap per server implies, and with
+    expected bits below it.
+    """
     found = []
     if bits_per_server is not None:
-        found.append(total_bits_many_samples_l1(n, m, s, float(m * bits_per_server), capped=True))
+        found.append(bound(n, m, s, float(m * bits_per_server), True))
     if bits is not None and (bits_per_server is None or bits < m * bits_per_server):
-        found.append(total_bits_many_samples_l1(n, m, s, bits, capped=False))
+        found.append(bound(n, m, s, bits, False))
     return found
 
 
@@ -209,6 +227,8 @@ def _for_monotone(n: int, m: int, s: int, bits: float | None, bits_per_server: i
         bounds.append(monotone_l1(n, m, s, None, bits_per_server))
     if bits is not None and s == 1:
         bounds.append(monotone_l1(n, m, s, bits, bits_per_server))
+    if s > 1:
+        bounds += _poissonised(monotone_many_samples_l1, n, m, s, bits, bits_per_server)
     return bounds
 
 

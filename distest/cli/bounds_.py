@@ -17,6 +17,9 @@ if TYPE_CHECKING:
     from distest.candidates import Problem
 
 
+_PROMISES_MOST = 1 << 20
+
+
 @click.command("bounds")
 @click.option("--n", type=int, required=True, help="Domain size.")
 @click.option("--m", type=int, required=True, help="Number of servers.")
@@ -87,6 +90,8 @@ def command(
     notes = ["asymptotic rows are limits: never divide a measurement by them"]
     if both[0].budget is None and error is None:
         notes.append("protocols that take a budget need --bits or --total-bits")
+    if n > _PROMISES_MOST:
+        notes.append("promises of protocols are worked out for n up to 2^20")
     if family == "monotone" and loss != "l1":
         notes.append("no lower bound is stated for monotone p in l2")
     tables.show(f"n={n}, m={m}, s={s}", rows, "; ".join(notes))
@@ -109,13 +114,15 @@ def provable(problem: Problem, error: float | None = None) -> list[Bound]:
 
 
 def promised(problem: Problem) -> list[Bound]:
-    """What every protocol that fits promises, smallest first."""
+    """What every protocol that fits promises, smallest first; nothing for domains of more than 2^20 symbols."""
     import numpy as np
 
     from analysis.bounds.bound import Bound
     from distest import candidates, catalog
 
     task, found = problem.task, []
+    if task.n > _PROMISES_MOST:  # they are worked out symbol by symbol
+        return []
     for candidate in candidates.fitting(problem):
         protocol, worst = candidate.protocol, candidate.worst
         value = candidate.promise(task.loss)
