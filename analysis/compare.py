@@ -97,20 +97,34 @@ def summary(records: Iterable[Row]) -> list[Row]:
             row["lower bound, bits"] = round(needed)
             row["measured/provable"] = bits / needed if needed > 0 else None
             row["prior"] = f"n'={prior['n_sub']} a={prior['a']} D={prior['D']:g}"
-        elif first["s"] == 1 and l2_squared > 0:
-            row["lower bound, bits"] = round(best_lower_bits(first["n"], first["m"], "l2_squared", l2_squared).value)
-        elif first["s"] > 1:
-            row["lower bound, l1"] = _least_l1(first, bits)
+        elif (promised := _class_of(first)) is not None and first["s"] == 1 and l2_squared > 0:
+            bound = best_lower_bits(first["n"], first["m"], "l2_squared", l2_squared, **promised)
+            row["lower bound, bits"] = round(bound.value)
+        elif promised is not None and first["s"] > 1:
+            row["lower bound, l1"] = _least_l1(first, bits, promised)
         row["seconds"] = mean([r["seconds"] for r in group])
         row["padded n"] = first["padded_n"]
         rows.append(row)
     return rows
 
 
-def _least_l1(record: Row, bits: float) -> float:
+def _class_of(record: Row) -> Row | None:
+    """The class of p for which a protocol is made, as the bounds name it; None where no bound is stated for it."""
+    family, options = record["family"], record["spec"]["protocol"]
+    if family == "all":
+        return {}
+    if family == "histogram" and options["pieces"] >= 3:
+        return {"family": family, "pieces": options["pieces"]}
+    if family == "sparse" and options["support"] >= 2:
+        return {"family": family, "support": options["support"]}
+    return None
+
+
+def _least_l1(record: Row, bits: float, promised: Row) -> float:
     """The l1 error provable for the worst p with several samples per server, at the cap of a server or these bits."""
     cap = record["bits_per_server"]
-    return best_lower(record["n"], record["m"], record["s"], "l1", bits if cap is None else None, cap).value
+    total = bits if cap is None else None
+    return best_lower(record["n"], record["m"], record["s"], "l1", total, cap, **promised).value
 
 
 def predicted(group: Sequence[Row]) -> float | None:

@@ -279,6 +279,7 @@ def _record(
         "s": task.s,
         "padded_n": protocol.padded_n(),
         "model": protocol.model,
+        "family": protocol.family,
         "coins": protocol.coin_use,
         "bits_per_server": protocol.bits_per_server(),
         "truth": trial.truth.described,

@@ -232,7 +232,10 @@ def _notes(sweep: list[specs.LearnSpec], rows: list[dict[str, Any]], made: list[
     if any("measured/provable" in row for row in rows):
         notes.append("error, bits and bound are averages over the prior of the bound (docs/bounds.md, 6.8)")
     elif "lower bound, bits" in rows[0]:
-        notes.append("lower bound: bits the worst p needs at this l2^2; p here is not the worst, so no ratio is formed")
+        notes.append(
+            "lower bound: bits the worst p of a protocol's class needs at this l2^2; p here is not the worst, so no "
+            "ratio is formed"
+        )
     if any(row.get("lower bound, l1") is not None for row in rows):
         notes.append("lower bound, l1: what the worst p has at these bits")
     if any(record["s"] == 1 and record["spec"].get("servers", {}).get("lying") for record in made):
