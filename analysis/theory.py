@@ -40,7 +40,8 @@ class Check(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     bound itself.
     where, against: which records, by column: a value, or a list of them. by: one number for each combination of
     these columns; the worst is shown. expected with tolerance, or low and high: where the interval has to be; expected
-    may be a product of columns, or a table by group; with `share` the tolerance is a share of it. exact: expected has to be within 3 standard errors as well.
+    may be a product of columns, or a table by group; with `share` the tolerance is a share of it. exact: expected has
+    to be within 3 standard errors as well.
     quick: what a quick run changes in these fields, tolerances only.
     """
 

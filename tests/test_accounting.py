@@ -45,6 +45,14 @@ CASES = [  # protocol, n, m, s
     ("monotone_cells:tau=0.01,partition=birge", 5000, 77, 3),
     ("monotone_l2", 300, 331, 1),
     ("monotone_l2:eps=0.002", 5000, 77, 3),
+    ("two_stage_histogram:pieces=3", 300, 331, 1),
+    ("two_stage_histogram:pieces=3,first=0.5", 5000, 77, 3),
+    ("two_stage_histogram_l2:pieces=3", 300, 331, 1),
+    ("two_stage_histogram_l2:pieces=3,target=0.01", 5000, 77, 3),
+    ("rank_sampling:pieces=3,every=7", 5000, 77, 30),
+    ("rank_sampling:pieces=3", 300, 50, 12),
+    ("tight_budget:bits=9", 300, 331, 1),
+    ("tight_budget:bits=30", 5000, 77, 3),
 ]
 
 

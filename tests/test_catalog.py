@@ -28,6 +28,7 @@ KINDS: dict[str, tuple[str, type[Any]]] = {
 }
 FILES = [(kind, name) for kind in KINDS for name in catalog.names(kind)]
 TASK = Task(16, 1024)
+SEVERAL = Task(16, 1024, s=8)  # for protocols that want several samples per server
 PROTOCOLS: list[dict[str, Any]] = [
     {"name": "full_sample"},
     {"name": "full_sample", "code": "block"},
@@ -41,13 +42,34 @@ PROTOCOLS: list[dict[str, Any]] = [
     {"name": "simulate_infer", "bits": 2},
     {"name": "simulate_infer", "bits": 1, "split": True},
     {"name": "golomb_gaps"},
+    {"name": "arithmetic_counts", "law": "multiset"},
     {"name": "sparse_hash", "bits": 2, "support": 3},
     {"name": "adaptive_entropy"},
     {"name": "local_refinement", "bits": 2},
     {"name": "monotone_cells", "tau": 0.2, "partition": "birge", "direction": "rising"},
     {"name": "monotone_l2", "eps": 0.1},
     {"name": "uneven_samples"},
+    {"name": "haar_wavelet", "lam": 0.25},
+    {"name": "tree_localisation", "bits": 2, "support": 3},
+    {"name": "one_bit_counts"},
+    {"name": "one_bit_adaptive"},
+    {"name": "dense_counts", "bits": 4},
+    {"name": "block_refinement", "bits": 2},
+    {"name": "adaptive_refinement", "bits": 4},
+    {"name": "two_stage_histogram", "pieces": 4, "per_cell": 3},
+    {"name": "two_stage_histogram_l2", "pieces": 4, "target": 0.001},
+    {"name": "rank_sampling", "pieces": 4, "every": 3},
+    {"name": "tight_budget", "bits": 4},
 ]
+
+
+def task_for(spec: dict[str, Any]) -> Task:
+    """A task that the protocol is for."""
+    try:
+        catalog.build("protocol", spec, task=TASK)
+    except UsageError:
+        return SEVERAL
+    return TASK
 
 
 def test_the_packages_are_those_of_this_checkout() -> None:
@@ -104,7 +126,7 @@ def test_a_protocol_says_model_coins_problem_and_source(name: str) -> None:
     assert cls.family in typing.get_args(Family)
     assert set(cls.losses) <= set(typing.get_args(Loss))
     assert cls.losses
-    built = [catalog.build("protocol", spec, task=TASK) for spec in PROTOCOLS if spec["name"] == name]
+    built = [catalog.build("protocol", spec, task=task_for(spec)) for spec in PROTOCOLS if spec["name"] == name]
     assert {b.coin_use for b in built} <= {"none", "private", "public"}
 
 
@@ -114,11 +136,17 @@ def test_the_list_above_has_every_protocol() -> None:
 
 @pytest.mark.parametrize("spec", PROTOCOLS, ids=str)
 def test_describe_and_build_are_inverses(spec: dict[str, Any]) -> None:
-    built = catalog.build("protocol", spec, task=TASK)
+    task = task_for(spec)
+    built = catalog.build("protocol", spec, task=task)
     described = catalog.describe(built)
     assert spec.items() <= described.items()
     assert set(described) == {"name", *catalog.options("protocol", spec["name"])}
-    again = catalog.build("protocol", described, task=TASK)
+    again = catalog.build("protocol", described, task=task)
+    built = catalog.build("protocol", spec, task=task_for(spec))
+    described = catalog.describe(built)
+    assert spec.items() <= described.items()
+    assert set(described) == {"name", *catalog.options("protocol", spec["name"])}
+    again = catalog.build("protocol", described, task=task_for(spec))
     assert again == built
     assert catalog.describe(again) == described
 

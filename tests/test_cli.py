@@ -113,6 +113,18 @@ BAD: dict[str, tuple[list[str], str]] = {
     "m too small to cover": (learn("--protocol", "grouping:bits=1", "--m", "8"), "m(2^bits - 1) >= n"),
     "m too small for two turns": (learn("--protocol", "local_refinement:bits=1", "--m", "16"), "m(2^bits - 1) >= n"),
     "exponent out of range": (learn("--protocol", "full_sample", "--distribution", "zipf:exponent=99"), "0 to 50"),
+    "support larger than n": (
+        learn("--protocol", "full_sample", "--distribution", "sparse:support=99"),
+        "sparse puts mass on support=99 symbols, there are only n=",
+    ),
+    "law at a negative distance": (
+        learn("--protocol", "full_sample", "--distribution", "perturbed:distance=-1"),
+        "an l1 distance in (0, 0.5], got distance=-1.0",
+    ),
+    "prior outside its box": (
+        learn("--protocol", "full_sample", "--distribution", "pairs:n_sub=4,D=1.5"),
+        "pairs: the box size must lie in (0, 1), got D=1.5",
+    ),
     "neither law nor data": (["learn", "--protocol", "full_sample", "--n", "9", "--m", "60"], "give either"),
     "both law and data": (learn("--protocol", "full_sample", "--data", "ages"), "and not both"),
     "unknown data": (["learn", "--protocol", "full_sample", "--data", "departurs"], "did you mean 'departures'"),

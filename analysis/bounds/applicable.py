@@ -18,6 +18,7 @@ from analysis.bounds.describing import (
 from analysis.bounds.fixed_bits import first_order_l2, fixed_bits_l2
 from analysis.bounds.many_samples import many_samples_l1
 from analysis.bounds.no_communication import all_data_l1, all_data_l2, first_order_l1
+from analysis.bounds.poisson_servers import total_bits_many_samples_l1
 from analysis.bounds.structured import Family, as_histogram, histogram_symbols, monotone_bits_l1, monotone_l1
 from analysis.bounds.total_bits_l1 import bits_for_l1, total_bits_l1
 from analysis.bounds.total_bits_l2 import bits_for_l2, total_bits_l2
@@ -41,7 +42,7 @@ def for_problem(
 
     bits_total: expected length of the whole transcript, in bits (a hard cap of b bits per server implies
     m b, which is used if it is smaller). bits_per_server: hard cap b on what one server writes, if any.
-    For several samples per server, total bits count only as a description of p (6.6). model: "SMP" adds
+    For several samples per server total bits count in l1 (6.5b) and as a description of p (6.6). model: "SMP" adds
     what holds for simultaneous messages alone. family: all p, "histogram" (with `pieces`), or "monotone"
     (l1 only). Limits are listed as well, marked by sense "asymptotic"; `best_lower` never returns one.
     """
@@ -135,6 +136,8 @@ def _for_family(
         bounds = _for_l2(symbols, m, s, bits, bits_per_server)
     else:
         bounds = _for_l1(symbols, m, s, bits, bits_per_server, model)
+        if s > 1:
+            bounds += _poissonised(symbols, m, s, bits, bits_per_server)
     if pieces is None:
         return bounds
     if bits is not None and pieces >= 3:
@@ -165,6 +168,16 @@ def _for_l1(n: int, m: int, s: int, bits: float | None, bits_per_server: int | N
                 bounds.append(assouad_l1(n, m, s, bits))
         bounds += [simplex_l1(n, bits), subsets_error(n, "l1", bits)]
     return bounds
+
+
+def _poissonised(n: int, m: int, s: int, bits: float | None, bits_per_server: int | None) -> list[Bound]:
+    """Return 6.5b: for the hard cap of a run that a cap per server implies, and for expected bits below it."""
+    found = []
+    if bits_per_server is not None:
+        found.append(total_bits_many_samples_l1(n, m, s, float(m * bits_per_server), capped=True))
+    if bits is not None and (bits_per_server is None or bits < m * bits_per_server):
+        found.append(total_bits_many_samples_l1(n, m, s, bits, capped=False))
+    return found
 
 
 def _for_monotone(n: int, m: int, s: int, bits: float | None, bits_per_server: int | None) -> list[Bound]:

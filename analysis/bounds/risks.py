@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 Floats = NDArray[np.float64]
+WAVELET_MOST = 1 << 22  # coefficients times samples up to which the exact variance is worked out
 
 
 def mean_deviation(trials: ArrayLike, q: ArrayLike) -> Floats:
@@ -323,6 +324,87 @@ def sparse_hash_l2_at_most(p: Floats, m: int, b: int, support: int) -> float:
     rho = linear_hash_collision(_log_size(pmf.size, b), b)
     largest = (1.0 + math.log(2.0 * pmf.size)) / (2.0 * m * (1.0 - rho) ** 2)  # at least E max e_x^2
     return 4.0 * min(linear_hash_l2(pmf, m, b), 2.0 * support * largest)
+
+
+def wavelet_l1(t: int) -> float:
+    """Return the sum of the absolute Haar coefficients of a point mass on 2^t symbols, less the scaling one (P25).
+
+    No law has more. It rises to 1 + sqrt(2) = 2.41421...
+    """
+    return float((2.0 ** (-0.5 * np.arange(1, t + 1))).sum())
+
+
+def wavelet_rounding_at_most(lams: ArrayLike) -> float:
+    """Return a bound, for every p, on the summed variance of the rounded Haar coefficients of one server (P25).
+
+    lams: step at heights 1, 2, ..., (t,). A height has coefficients of sum 2^(-height/2) at most, each of which
+    costs at most lam times its size, and at most lam^2/4.
+    """
+    steps = np.asarray(lams, np.float64)
+    height = np.arange(1, steps.size + 1)
+    return float(np.minimum(steps * 2.0 ** (-height / 2), steps**2 / 4.0 * 2.0 ** (steps.size - height)).sum())
+
+
+def wavelet_rounding(p: Floats, s: int, steps: ArrayLike) -> float:
+    """Return the expected squared l2 error on n symbols of rounding the Haar coefficients of s samples of p (P25).
+
+    steps: what D, the samples in the left half of a node less those in its right half, is rounded to multiples
+    of, at heights 1, 2, ..., (t,). The law of D comes from its characteristic function by a Fourier transform: 2^t s
+    log s steps in all.
+    """
+    pmf, grid = _pmf(p), np.asarray(steps, np.float64)
+    size = 1 << (2 * s).bit_length()
+    turn = np.exp(2j * np.pi * np.arange(size) / size)
+    excess = np.abs(np.concatenate([np.arange(size // 2), np.arange(-(size // 2), 0)])).astype(np.float64)
+    total, mass = 0.0, np.pad(pmf, (0, (1 << grid.size) - pmf.size))
+    inside = np.pad(np.ones(pmf.size), (0, mass.size - pmf.size))
+    for height, step in enumerate(grid.tolist(), 1):
+        left, right = mass[::2], mass[1::2]
+        mass, inside = left + right, inside[::2] + inside[1::2]
+        part = excess / step - np.floor(excess / step)
+        loss = part * (1.0 - part) * (step / s) ** 2 / 4.0**height  # variance of a coefficient, a share of a symbol
+        for i in range(0, mass.size, chunk := max(1, (1 << 20) // size)):
+            a, b = left[i : i + chunk, None], right[i : i + chunk, None]
+            law = np.fft.fft(((1.0 - a - b) + a * turn + b / turn) ** s, axis=1).real / size
+            total += float((law @ loss) @ inside[i : i + chunk])
+    return total
+
+
+def localised_at_most(p: Floats, levels: int, way: int, end: int) -> tuple[float, float]:
+    """Return bounds on the squared l2 and the l1 risk of counting the symbols that `levels` levels have found (P15).
+
+    p: masses of the symbols, (k,), sum 1. way: watchers of a prefix at each level, at least. end: watchers of a
+    symbol that was found, at least; both from 1.
+    """
+    pmf = np.asarray(p, np.float64)
+    lost = np.minimum(1.0, levels * (1.0 - pmf) ** way)
+    l2 = float((pmf * (1.0 - pmf)).sum()) / end + float((pmf**2 * lost).sum())
+    return l2, float(mean_deviation(end, pmf).sum()) + float((pmf * lost).sum())
+
+
+def localised_worst(support: int, levels: int, way: int, end: int) -> tuple[float, float]:
+    """Return bounds on both for all laws on at most `support` symbols (P15); arguments as before."""
+    lost = levels * math.exp(way * math.log(way / (way + 1.0))) / (way + 1.0)  # levels max q (1-q)^way
+    l2 = (1.0 - 1.0 / support) / end + min(1.0, lost)
+    return l2, math.sqrt((support - 1) / end) + min(1.0, support * lost)
+
+
+def tight_budget_l2(p: Floats, first: int, second: int, least: int = 1) -> float:
+    """Return the squared l2 risk of counting on N2 samples the symbols seen `least` times or more by N1 others (H7).
+
+    sum_x P(seen) p_x (1-p_x)/N2 + P(not seen) p_x^2, exact, as the halves are independent. first: N1, second: N2.
+    """
+    pmf = _pmf(p)
+    misses = np.zeros(pmf.size)
+    inner = np.clip(pmf, 1e-300, 1.0 - 1e-16)
+    for hits in range(min(least, first + 1)):
+        misses += _binomial_pmf(np.full(pmf.size, float(hits)), np.full(pmf.size, float(first)), inner)
+    return float(((1.0 - misses) * pmf * (1.0 - pmf) / second + misses * pmf**2).sum())
+
+
+def tight_budget_l2_at_most(first: int, second: int) -> float:
+    """Return 1/N2 + (N1/(N1+1))^N1/(N1+1), at least the risk above for every p and least = 1 (H7)."""
+    return 1.0 / second + (first / (first + 1.0)) ** first / (first + 1.0)
 
 
 def _counted_l2(pmf: Floats, m: int, rho: float) -> float:

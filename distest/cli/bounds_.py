@@ -39,7 +39,7 @@ def command(
     as_json: bool,
 ) -> None:
     """Print every bound that applies to a problem, with regime, constants and source."""
-    from analysis.bounds import applicable, attained
+    from analysis.bounds import applicable
     from analysis.bounds.bound import Loss
     from distest.errors import UsageError
 
@@ -59,8 +59,6 @@ def command(
                 best = max((b for b in bounds if b.holds_at_finite_size), key=lambda b: b.value)
                 found += bounds
                 binding.append(best.name)
-                if kind == "l2_squared" and bits is not None and s == 1 and family == "all":
-                    found += attained.attained_l2(n, m, bits)
     except ValueError as problem:
         raise UsageError(str(problem)) from None
     if as_json:

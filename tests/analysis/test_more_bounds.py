@@ -15,7 +15,6 @@ from numpy.typing import NDArray
 
 from analysis.bounds import Bound, best_lower, best_lower_bits, for_problem
 from analysis.bounds.assouad import assouad_bits_l1, assouad_l1, binary_entropy, inverse_entropy
-from analysis.bounds.attained import attained_l2
 from analysis.bounds.bound import Loss
 from analysis.bounds.describing import (
     simplex_bits_l1,
@@ -36,6 +35,7 @@ from analysis.bounds.structured import (
     monotone_l1,
 )
 from analysis.bounds.total_bits_l1 import G, PairGrid, bits_for_l1, total_bits_l1
+from tests.analysis.test_worst import least_attained
 
 Floats = NDArray[np.float64]
 
@@ -320,7 +320,7 @@ def test_histograms_inherit() -> None:
 
 def test_no_new_bound_exceeds_an_attained_worst_case_risk() -> None:
     for n, m, b in [(16, 300, 1), (16, 480, 2), (8, 56, 1), (2, 3, 1), (4, 6, 2), (10, 300, 2), (64, 64, 6)]:
-        attained = attained_l2(n, m, b)[0].value
+        attained = least_attained(n, m, b)
         assert best_lower(n, m, 1, "l2_squared", bits_per_server=b, model="SMP").value <= attained
 
 

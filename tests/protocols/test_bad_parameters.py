@@ -26,6 +26,7 @@ ONE_SAMPLE: list[dict[str, Any]] = [
     {"name": "simulate_infer", "bits": 2, "split": True},
     {"name": "sparse_hash", "bits": 2, "support": 3},
     {"name": "local_refinement", "bits": 2},
+    {"name": "tree_localisation", "bits": 2, "support": 2},
 ]
 ALL: list[dict[str, Any]] = [
     {"name": "full_sample"},
@@ -33,9 +34,13 @@ ALL: list[dict[str, Any]] = [
     {"name": "full_sample", "code": "block"},
     {"name": "multiset"},
     {"name": "golomb_gaps"},
+    {"name": "arithmetic_counts"},
     {"name": "adaptive_entropy"},
     {"name": "monotone_cells"},
     {"name": "monotone_l2"},
+    {"name": "two_stage_histogram", "pieces": 3},
+    {"name": "two_stage_histogram_l2", "pieces": 3},
+    {"name": "tight_budget", "bits": 4},
     *ONE_SAMPLE,
 ]
 
@@ -85,6 +90,7 @@ def test_bits_out_of_range(spec: dict[str, Any], bits: int) -> None:
         ({"name": "recursive_hadamard"}, 17, 5),
         ({"name": "recursive_hadamard"}, 2, 1),
         ({"name": "sparse_hash", "support": 2}, 17, 5),
+        ({"name": "tree_localisation", "support": 2}, 14, 3),
         ({"name": "simulate_infer"}, 15, 3),
         ({"name": "simulate_infer"}, 16, 4),
         ({"name": "simulate_infer", "split": True}, 15, 3),
@@ -125,6 +131,8 @@ def test_cycles_that_do_not_exist() -> None:
         ({"name": "linear_hash", "bits": 1, "design": "spiral"}, "design"),
         ({"name": "sparse_hash", "bits": 2, "support": 0}, "support"),
         ({"name": "sparse_hash", "bits": 2, "support": 17}, "support"),
+        ({"name": "tree_localisation", "bits": 2, "support": 0}, "support of 1 to 16 symbols"),
+        ({"name": "tree_localisation", "bits": 2, "support": 17}, "support of 1 to 16 symbols"),
         ({"name": "adaptive_entropy", "growth": -0.1}, "growth"),
         ({"name": "adaptive_entropy", "growth": 1.5}, "growth"),
         ({"name": "adaptive_entropy", "growth": float("nan")}, "growth"),

@@ -26,6 +26,7 @@ CASES: dict[str, list[dict[str, Any]]] = {
     "recursive_hadamard": [{"bits": 1}, {"bits": 3}],
     "simulate_infer": [{"bits": 2}, {"bits": 3, "split": True}, {"bits": 3}],
     "golomb_gaps": [{}],
+    "arithmetic_counts": [{}, {"law": "multiset"}],
     "sparse_hash": [{"bits": 1, "support": 3}, {"bits": 3, "support": 8}],
     "local_refinement": [{"bits": 2}, {"bits": 3}],
     "adaptive_entropy": [{}, {"growth": 1.0}],
@@ -37,6 +38,17 @@ CASES: dict[str, list[dict[str, Any]]] = {
     ],
     "monotone_l2": [{}, {"eps": 0.02}],
     "uneven_samples": [{}, {"referee": "median"}],
+    "tree_localisation": [{"bits": 1, "support": 2}, {"bits": 3, "support": 3}],
+    "haar_wavelet": [{}, {"lam": 0.1, "threshold": True}],
+    "one_bit_counts": [{}],
+    "one_bit_adaptive": [{}],
+    "dense_counts": [{"bits": 2}, {"bits": 11}],
+    "two_stage_histogram": [{"pieces": 4}, {"pieces": 8, "first": 0.3, "per_cell": 1}],
+    "two_stage_histogram_l2": [{"pieces": 4}, {"pieces": 8, "first": 0.3}],
+    "rank_sampling": [{"pieces": 4}, {"pieces": 4, "every": 2}, {"pieces": 4, "every": 3}],
+    "tight_budget": [{"bits": 4}, {"bits": 9}],
+    "block_refinement": [{"bits": 2}, {"bits": 3}],
+    "adaptive_refinement": [{"bits": 2}, {"bits": 3}],
 }
 TASKS = [
     Task(16, 203),
@@ -45,6 +57,7 @@ TASKS = [
     Task(16, 90, s=3),
     Task(16, 203, loss="l1"),
     Task(4, 90, s=400),
+    Task(5, 120, s=3),
 ]
 
 

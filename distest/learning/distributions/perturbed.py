@@ -24,7 +24,7 @@ class Perturbed(Distribution):
     member: "pieces", a random k-piece histogram, or "monotone", the average of k random prefixes.
     k: 1 <= k <= n/2 for pieces. distance: in l1, 0 < distance <= 0.5. Domains have at least 4 symbols.
 
-    How far p is from the whole class, not only from q: docs/bounds.md, Proposition S6, and `opt`.
+    How far p is from the whole class, not only from q: docs/bounds.md, Proposition S5c, and `opt`.
     """
 
     member: Literal["pieces", "monotone"] = "pieces"
@@ -62,7 +62,7 @@ class Perturbed(Distribution):
         """Bounds on the distance of pmf(n, coins) to the class, in l1 or l2 (not squared): at least, at most.
 
         The class: all functions with at most k pieces, or all non-increasing functions. For these both bounds are
-        equal. Proof: docs/bounds.md, Proposition S6.
+        equal. Proof: docs/bounds.md, Proposition S5c.
         """
         away = np.abs(self.pmf(n, coins) - self.center(n, coins))[: n // 2 * 2]
         costs = away.reshape(-1, 2).sum(axis=1) if loss == "l1" else np.square(away).reshape(-1, 2).sum(axis=1)

@@ -51,11 +51,11 @@ class Cells:
 
     def mirrored(self) -> "Cells":
         """The same cells with 0..n-1 read backwards: what suits falling laws then suits rising ones."""
-        return cells_of((self.edges[-1] - self.edges[::-1]).tolist())
+        return cells_of(self.edges[-1] - self.edges[::-1])
 
 
-def cells_of(edges: list[int]) -> Cells:
-    """The cells between rising edges, the first of them 0."""
+def cells_of(edges: list[int] | Ints) -> Cells:
+    """The cells between rising edges, the first of them 0; a copy of them."""
     array = np.array(edges, np.int64)
     array.flags.writeable = False
     return Cells(array)
@@ -67,6 +67,43 @@ def beside(parts: list[Cells]) -> Cells:
     for part in parts:
         edges += (edges[-1] + part.edges[1:]).tolist()
     return cells_of(edges)
+
+
+def of_counts(symbols: Ints, counts: Ints, n: int, per_cell: int) -> Cells:
+    """Cells of at most `per_cell` samples each, as wide as that allows from the left on; at least two cells.
+
+    symbols: int64 (d,), rising, 0..n-1, the symbols that were seen; counts: int64 (d,), how often, at least once;
+    n >= 2, per_cell >= 1. A symbol with per_cell samples or more is a cell of its own. What is left over at the end,
+    fewer than per_cell samples, joins the cell before it unless that is such a symbol. One cell would tell
+    nothing, so it is cut in the middle. Two neighbours hold per_cell samples or more together, so there are at
+    most `most(...)` cells. Integers throughout: every reader of the samples finds the same. O(d + L log d) time.
+    """
+    before = np.concatenate(([0], np.cumsum(counts)))
+    heavy = np.flatnonzero(counts >= per_cell)
+    edges, own = [0], False
+    for left, right in zip((0, *(heavy + 1).tolist()), (*heavy.tolist(), counts.size), strict=True):
+        at = left
+        while at < right:  # every turn is a cell of light symbols, and ends before the first that is too much
+            at = min(right, int(np.searchsorted(before, before[at] + per_cell, side="right")) - 1)
+            if at < right:
+                edges.append(int(symbols[at]))
+                own = False
+        if right == counts.size:
+            break
+        x = int(symbols[right])
+        edges += [x] if x > edges[-1] else []
+        edges.append(x + 1)
+        own = True
+    rest = int(before[-1]) - int(before[np.searchsorted(symbols, edges[-1])])
+    if len(edges) > 1 and not own and rest < per_cell:
+        edges.pop()
+    edges += [n] if edges[-1] < n else []
+    return cells_of(edges if len(edges) > 2 else [0, n // 2, n])
+
+
+def most(samples: int, per_cell: int, n: int) -> int:
+    """The most cells that `of_counts` makes of so many samples."""
+    return min(n, max(2, 2 * (samples // per_cell) + 1))
 
 
 def index_bits(cells: Cells) -> int:
