@@ -32,19 +32,21 @@ SURE = 3.0  # standard errors within which an exact formula has to be met
 class Check(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """One number and where it has to lie.
 
-    what: in words, for the table. kind: "mean" of y; "ratio" of the mean of y to that of the records `against`;
+    what: in words, for the table. kind: "mean" of y; "worst": the largest y of all repeats; "ratio" of the mean
+    of y to that of the records `against`;
     "slope" of log mean y against log x; "line": slope of mean y against x; "least": the x at which mean y is smallest
     (its interval: all x that are not worse with confidence); "bits": payload bits over those that are provably needed
     for the mean of y, and "error": mean of y over what is provable at the measured bits, both under the prior of the
     bound itself.
     where, against: which records, by column: a value, or a list of them. by: one number for each combination of
     these columns; the worst is shown. expected with tolerance, or low and high: where the interval has to be; expected
-    may be a product of columns, or a table by group. exact: expected has to be within 3 standard errors as well.
+    may be a product of columns, or a table by group; with `share` the tolerance is a share of it. exact: expected has
+    to be within 3 standard errors as well.
     quick: what a quick run changes in these fields, tolerances only.
     """
 
     what: str
-    kind: Literal["mean", "ratio", "slope", "line", "least", "bits", "error"]
+    kind: Literal["mean", "worst", "ratio", "slope", "line", "least", "bits", "error"]
     y: str = "l2_squared"
     x: str = ""
     where: Table = {}
@@ -52,6 +54,7 @@ class Check(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     by: list[str] = []
     expected: float | str | dict[str, float] | None = None
     tolerance: float = 0.0
+    share: bool = False
     low: float | None = None
     high: float | None = None
     exact: bool = False
@@ -278,7 +281,8 @@ def _band(check: Check, expected: float | None) -> tuple[float, float]:
     low = -math.inf if check.low is None else check.low
     high = math.inf if check.high is None else check.high
     if expected is not None:
-        low, high = max(low, expected - check.tolerance), min(high, expected + check.tolerance)
+        reach = check.tolerance * (abs(expected) if check.share else 1.0)
+        low, high = max(low, expected - reach), min(high, expected + reach)
     if not math.isfinite(low) and not math.isfinite(high):
         raise ValueError(f"{check.what!r} says neither what is expected nor a limit")
     return low, high
@@ -286,6 +290,10 @@ def _band(check: Check, expected: float | None) -> tuple[float, float]:
 
 def _mean(check: Check, members: list[Record], others: list[Record]) -> Estimate:
     return intervals.mean(_values(members, check.y))
+
+
+def _worst(check: Check, members: list[Record], others: list[Record]) -> Estimate:
+    return Estimate(max(_values(members, check.y)), 0.0, 1)
 
 
 def _ratio(check: Check, members: list[Record], others: list[Record]) -> Estimate:
@@ -324,7 +332,15 @@ def _error(check: Check, members: list[Record], others: list[Record]) -> Estimat
 
 
 _MEASURES: dict[str, Callable[[Check, list[Record], list[Record]], Estimate]]
-_MEASURES = {"mean": _mean, "ratio": _ratio, "slope": _slope, "line": _line, "bits": _bits, "error": _error}
+_MEASURES = {
+    "mean": _mean,
+    "worst": _worst,
+    "ratio": _ratio,
+    "slope": _slope,
+    "line": _line,
+    "bits": _bits,
+    "error": _error,
+}
 
 
 def _least(check: Check, members: list[Record], confidence: float) -> tuple[float, tuple[float, float]]:

@@ -21,6 +21,7 @@ from distest.codecs.huffman import Huffman
 from distest.errors import UsageError
 from distest.kernels._lazy import SMALL
 from distest.learning import sampling
+from distest.learning.fitting import merging
 from distest.learning.protocol import Protocol
 from distest.learning.run import learn, replay
 from distest.learning.task import Task
@@ -32,25 +33,32 @@ SIZES = {"support": 2, "pieces": 2}  # options that have no default
 
 
 def variants(task: Task, bits: int = BITS) -> Iterator[tuple[dict[str, Any], Protocol[Any]]]:
-    """Every protocol of the catalog that fits a task, with its spec, once for each way to set its named options."""
+    """Every protocol of the catalog that fits a task, with its spec, once for each way to set its named options.
+
+    Where `bits` are too few for a protocol it gets as many as a sample has.
+    """
     for name in catalog.names("protocol"):
-        hints = typing.get_type_hints(catalog.find("protocol", name))
-        choices: dict[str, tuple[Any, ...]] = {}
-        for key in catalog.options("protocol", name):
-            if key == "bits":
-                choices[key] = (bits,)
-            elif key in SIZES:
-                choices[key] = (SIZES[key],)
-            elif hints[key] is bool:
-                choices[key] = (True, False)
-            elif typing.get_origin(hints[key]) is typing.Literal:
-                choices[key] = typing.get_args(hints[key])
-        for chosen in itertools.product(*choices.values()):
-            spec = {"name": name, **dict(zip(choices, chosen, strict=True))}
-            try:
-                yield spec, catalog.build("protocol", spec, task=task)
-            except UsageError:  # not for this task, or not with these options together
-                continue
+        yield from list(_variants(name, task, bits)) or _variants(name, task, (task.n - 1).bit_length())
+
+
+def _variants(name: str, task: Task, bits: int) -> Iterator[tuple[dict[str, Any], Protocol[Any]]]:
+    hints = typing.get_type_hints(catalog.find("protocol", name))
+    choices: dict[str, tuple[Any, ...]] = {}
+    for key in catalog.options("protocol", name):
+        if key == "bits":
+            choices[key] = (bits,)
+        elif key in SIZES:
+            choices[key] = (SIZES[key],)
+        elif hints[key] is bool:
+            choices[key] = (True, False)
+        elif typing.get_origin(hints[key]) is typing.Literal:
+            choices[key] = typing.get_args(hints[key])
+    for chosen in itertools.product(*choices.values()):
+        spec = {"name": name, **dict(zip(choices, chosen, strict=True))}
+        try:
+            yield spec, catalog.build("protocol", spec, task=task)
+        except UsageError:  # not for this task, or not with these options together
+            continue
 
 
 def warm() -> str:
@@ -59,6 +67,7 @@ def warm() -> str:
     importlib.import_module("distest.kernels.jit._jit")  # from here on the small inputs take the kernels too
     _protocols()
     _streams()
+    _fits()
     seconds = time.perf_counter() - begin
     kernels = list(_kernels().values())
     missed = uncompiled()
@@ -105,6 +114,13 @@ def _protocols() -> None:
             assert outcome is not None  # one process hosts the referee
             assert outcome.board is not None
             replay(protocol, outcome.board, key.public)
+
+
+def _fits() -> None:
+    """What the referee fits, from a few samples."""
+    cells, masses = merging.of_samples(np.arange(0, 64, 3), np.arange(1, 23), 64)
+    for fit in (merging.l1, merging.l2):
+        fit(cells, masses, 1)
 
 
 def _streams() -> None:

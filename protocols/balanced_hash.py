@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import ClassVar
 
-from analysis.bounds import risks
+from analysis.bounds import risks, worst
 from distest.bits import BitReader, Messages, Words
 from distest.coins import Coins, PublicCoins
 from distest.learning.fitting import hashing
@@ -71,6 +71,10 @@ class BalancedHash(RefereeProtocol):
     def risk(self, pmf: Pmf) -> Risk:
         m, bits = self.task.m, self.bits
         return Risk(risks.linear_hash_l2(pmf, m, bits), risks.linear_hash_l1(pmf, m, bits))
+
+    def worst_risk(self) -> Risk:
+        l2 = worst.linear_hash_l2(self.task.n, self.task.m, self.bits)
+        return Risk(l2, worst.l1_at_most(self.task.n, l2), exact=False, note="l2 exact, at uniform p; l1 a bound")
 
     def payload_bits(self, pmf: Pmf) -> float:
         return self.task.m * self.bits

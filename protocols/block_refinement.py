@@ -26,11 +26,13 @@ class BlockRefinement(RefereeProtocol):
     or 0; a server with h frames about one block cuts its samples in h parts. The estimate of x is the block's
     mass times the share of x in the frames that name something; it need not sum to 1.
 
-    l1 error of order sqrt(n log(n/s + 1)/(m bits) + n/(m s)), which is best up to the log for s >= n/2^bits, where s
-    samples cost no more than log(n/s) bits. Risk known to first order, for many frames a block.
+    Where bits < l, half of the servers send one frame each about blocks of 2^bits - 1 symbols, and the other half does
+    the same with these blocks for symbols, and so on until bits are enough.
 
-    bits: l..n. Raises UsageError for fewer bits (s < n/(2^bits - 1): nothing here helps, use `full_sample` or the
-    protocols of one sample), for s = 1, for s >= n, and where a block would not be asked every question.
+    l1 error of order sqrt(n log(n/s + 1)/(m bits) + n/(m s)) for s >= n/2^bits, n/sqrt(m s 2^bits) for s below,
+    which is best up to logs. Risk known to first order, for many frames a block.
+
+    bits: 2..n. Raises UsageError for s = 1, for s >= n, and where a block would not be asked every question.
 
     Source: Yuan, Guo, Huang, "Refinement methods for distributed distribution estimation under l_p losses" (2025);
     first-order risk: docs/bounds.md, T5.
@@ -49,24 +51,28 @@ class BlockRefinement(RefereeProtocol):
         return refinement.Refinement(self.task, self.bits)
 
     def message(self, servers: Servers, coins: Coins) -> Words | Messages:
-        count = self._counting(servers.parties)
-        counting = Servers(servers.parties[:count], servers.samples[:count])
-        framing = Servers(servers.parties[count:], servers.samples[count:])
         plan = self.plan
-        return Messages.join([plan.say_masses(counting), plan.say_frames(framing, plan.even)])
+        first, *rest = (Servers(servers.parties[at], servers.samples[at]) for at in self._shares(servers.parties))
+        frames = [plan.say_frames(share, k, plan.tiers[k].even) for k, share in enumerate(rest)]
+        return Messages.join([plan.say_masses(first), *frames])
 
     def read(self, speakers: range, reader: BitReader, coins: PublicCoins) -> Tally:
-        """Reports that said 1 by block and question, then frames that named each symbol."""
-        count, plan = self._counting(speakers), self.plan
-        ones = plan.masses.tally(reader, speakers[:count])
-        return np.concatenate((ones.ravel(), plan.hear_frames(reader, speakers[count:], plan.even)))
+        """Reports that said 1 by block and question, then frames that named each symbol, tier by tier."""
+        plan = self.plan
+        first, *rest = (speakers[at] for at in self._shares(speakers))
+        ones = plan.hear_masses(reader, first)
+        return np.concatenate(
+            (ones, *(tier.tally(reader, share, tier.even) for tier, share in zip(plan.tiers, rest, strict=True)))
+        )
 
     def decide(self, tally: Tally) -> Pmf:
-        n = self.task.n
-        return self.plan.estimate(tally[:-n].reshape(self.plan.blocks, -1), tally[-n:])
+        plan = self.plan
+        named = [tier.n for tier in plan.tiers]
+        ones, *counts = np.split(tally, tally.size - np.cumsum(named[::-1])[::-1])
+        return plan.estimate(ones, counts)
 
     def risk(self, pmf: Pmf) -> Risk:
-        each = self.plan.variances(pmf, self.plan.even)
+        each = self.plan.variances(pmf, follow=False)
         l1 = math.sqrt(2 / math.pi) * float(np.sqrt(each).sum())
         return Risk(float(each.sum()), l1, exact=False, note="first order, for many frames a block")
 
@@ -76,6 +82,8 @@ class BlockRefinement(RefereeProtocol):
     def bits_per_server(self) -> int:
         return self.plan.bits_max()
 
-    def _counting(self, parties: range) -> int:
-        """How many of a range of servers report on block masses: the first ones."""
-        return len(range(parties.start, min(parties.stop, self.plan.counting), parties.step))
+    def _shares(self, parties: range) -> list[slice]:
+        """Where in a range of servers those are that count, and those of each tier; these come after each other."""
+        ends = [self.plan.counting, *(tier.servers.stop for tier in self.plan.tiers)]
+        places = [len(range(parties.start, min(parties.stop, end), parties.step)) for end in ends]
+        return [slice(a, b) for a, b in zip([0, *places[:-1]], places, strict=True)]

@@ -6,7 +6,7 @@ from typing import ClassVar, Literal
 
 import numpy as np
 
-from analysis.bounds import risks
+from analysis.bounds import risks, worst
 from distest.bits import BitReader, Messages, Words
 from distest.codecs.base import Codec
 from distest.codecs.block import Block
@@ -87,6 +87,13 @@ class FullSample(RefereeProtocol):
         if self.estimator == "minimax":
             return Risk(risks.minimax_l2(self.task.n, total), note="no formula for l1")
         return Risk(risks.empirical_l2(pmf, total), risks.empirical_l1(pmf, total))
+
+    def worst_risk(self) -> Risk:
+        n, total = self.task.n, self.task.m * self.task.s
+        minimax = self.estimator == "minimax"
+        l2 = risks.minimax_l2(n, total) if minimax else worst.empirical_l2(n, total)
+        where = "every p" if minimax else "uniform p"
+        return Risk(l2, worst.l1_at_most(n, l2), exact=False, note=f"l2 exact, at {where}; l1 a bound")
 
     def payload_bits(self, pmf: Pmf) -> float:
         if self.code == "truncated":

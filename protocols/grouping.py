@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import ClassVar
 
-from analysis.bounds import risks
+from analysis.bounds import risks, worst
 from distest.bits import BitReader, Messages, Words
 from distest.coins import Coins, PublicCoins
 from distest.kernels import grouping
@@ -60,6 +60,11 @@ class Grouping(RefereeProtocol):
         if self.shift:
             return Risk(risks.grouping_shift_l2(pmf, m, bits), note="no formula for l1 after the shift")
         return Risk(risks.grouping_l2(pmf, m, bits), risks.grouping_l1(pmf, m, bits))
+
+    def worst_risk(self) -> Risk:
+        n, m, bits = self.task.n, self.task.m, self.bits
+        l2, exact = worst.grouping_shift_l2(n, m, bits) if self.shift else (worst.grouping_l2(n, m, bits)[0], True)
+        return Risk(l2, worst.l1_at_most(n, l2), exact=False, note=f"l2 {'exact' if exact else 'a bound'}; l1 a bound")
 
     def payload_bits(self, pmf: Pmf) -> float:
         return self.task.m * self.bits

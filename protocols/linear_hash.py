@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import ClassVar, Literal
 
-from analysis.bounds import risks
+from analysis.bounds import risks, worst
 from distest.bits import BitReader, Messages, Words
 from distest.coins import Coins, PublicCoins
 from distest.errors import UsageError
@@ -88,6 +88,12 @@ class LinearHash(RefereeProtocol):
         whole = m // cycle * cycle  # servers beyond the last whole cycle do no harm
         note = "upper bound: the whole cycles alone, the padding included"
         return Risk(risks.cycle_l2_at_most(pmf, whole, bits), exact=False, note=note)
+
+    def worst_risk(self) -> Risk:
+        n, m, bits = self.task.n, self.task.m, self.bits
+        l2, exact = worst.cycle_l2(n, m, bits) if self.design == "cycle" else (worst.linear_hash_l2(n, m, bits), True)
+        note = "l2 exact, at uniform p" if exact else "l2 a bound: the whole cycles alone, the padding included"
+        return Risk(l2, worst.l1_at_most(n, l2), exact=False, note=f"{note}; l1 a bound")
 
     def payload_bits(self, pmf: Pmf) -> float:
         return self.task.m * self.bits

@@ -113,6 +113,9 @@ class MonotoneCells(RefereeProtocol):
         worst = f"l1 at most {self.worst_l1():.6g} for every {self.direction} p"
         return Risk(l2, l1, exact=False, note=f"{squared}; {worst}, tau + sqrt((L-1)/N) with L={len(here)}")
 
+    def worst_risk(self) -> Risk:
+        return Risk(None, self.worst_l1(), exact=False, note=f"a bound for {self.direction} p, tau + sqrt((L-1)/N)")
+
     def payload_bits(self, pmf: Pmf) -> float:
         return self.task.m * self.bits_per_server()
 

@@ -64,6 +64,9 @@ class MonotoneL2(RefereeProtocol):
         worst = f"l2_squared at most {self.worst_l2_squared():.6g} for every falling p"
         return Risk(bias + noise, note=f"{worst}; no formula for l1")
 
+    def worst_risk(self) -> Risk:
+        return Risk(self.worst_l2_squared(), exact=False, note="a bound for falling p")
+
     def payload_bits(self, pmf: Pmf) -> float:
         return self.task.m * self.bits_per_server()
 

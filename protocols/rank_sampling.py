@@ -27,8 +27,8 @@ class RankSampling(RefereeProtocol):
     """For k-histograms in l1 and s samples a server: those of ranks r, r + g, r + 2g, ... with r random in 1..g.
 
     A server sorts its samples, draws r by its private coins and sends the kept ones as gaps in Golomb's code, at
-    most log2(n/c) + 4 bits each for c = ceil(s/g) places. Where g does not divide s the last place may be empty: it
-    then holds the symbol n, one behind the domain, so the number of samples is read from bits. (The multiset code
+    most log2(n/c) + 4 bits each for c = ceil(s/g) <= n places. Where g does not divide s the last place may be empty:
+    it then holds the symbol n, one behind the domain, so the number of samples is read from bits. (The multiset code
     would save about 1.5 bits a value and cost seconds a server at 10^4 values, so gaps it is.) At the referee each
     value counts for g samples: the number of samples in any interval is estimated without bias, with variance g^2
     f(1-f) a server, f the fraction of its number over g, whatever r and p. Then it merges to at most 4 pieces + 1
@@ -50,7 +50,7 @@ class RankSampling(RefereeProtocol):
     coin_use: ClassVar[CoinUse] = "private"
     family: ClassVar[Family] = "histogram"
     losses: ClassVar[tuple[Loss, ...]] = ("l1",)
-    source: ClassVar[str] = "after Huang, Yi 2014; docs/bounds.md S10, S11 (exact ranks, bound)"
+    source: ClassVar[str] = "after Huang, Yi 2014; docs/bounds.md H5, H6 (exact ranks, bound)"
 
     def __post_init__(self) -> None:
         n, s = self.task.n, self.task.s

@@ -6,7 +6,7 @@ from typing import ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
-from analysis.bounds import risks
+from analysis.bounds import risks, worst
 from distest.bits import BitReader, Messages, Words
 from distest.coins import Coins, PublicCoins
 from distest.errors import UsageError
@@ -82,6 +82,11 @@ class RecursiveHadamard(RefereeProtocol):
 
     def risk(self, pmf: Pmf) -> Risk:
         return Risk(risks.recursive_hadamard_l2(pmf, self.task.m, self.bits), note="no formula for l1")
+
+    def worst_risk(self) -> Risk:
+        l2, exact = worst.recursive_hadamard_l2(self.task.n, self.task.m, self.bits)
+        note = "l2 exact, at uniform p" if exact else "l2 a bound: the padding included, all rows as the rarest"
+        return Risk(l2, worst.l1_at_most(self.task.n, l2), exact=False, note=f"{note}; l1 a bound")
 
     def payload_bits(self, pmf: Pmf) -> float:
         return self.task.m * self.bits

@@ -6,7 +6,7 @@ from typing import ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
-from analysis.bounds import risks
+from analysis.bounds import risks, worst
 from distest.bits import BitReader, Messages, Words
 from distest.coins import Coins, PublicCoins
 from distest.errors import UsageError, WireError
@@ -132,6 +132,11 @@ class SimulateInfer(RefereeProtocol):
     def risk(self, pmf: Pmf) -> Risk:
         value = risks.simulation_l2(pmf, self.task.m, self.bits, self.split)
         return Risk(value, note="l1: that of the full sample given the number of accepted outputs")
+
+    def worst_risk(self) -> Risk:
+        l2, exact = worst.simulation_l2(self.task.n, self.task.m, self.bits, self.split)
+        note = "l2 exact, at a point mass, which is never accepted" if exact else "l2 a bound: a quarter is accepted"
+        return Risk(l2, worst.l1_at_most(self.task.n, l2), exact=False, note=f"{note}; l1 a bound")
 
     def payload_bits(self, pmf: Pmf) -> float:
         return len(self.speakers) * self.bits

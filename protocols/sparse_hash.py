@@ -5,7 +5,7 @@ from typing import ClassVar
 
 import numpy as np
 
-from analysis.bounds import risks
+from analysis.bounds import risks, worst
 from distest.bits import BitReader, Messages, Words
 from distest.coins import Coins, PublicCoins
 from distest.errors import UsageError
@@ -79,6 +79,11 @@ class SparseHash(RefereeProtocol):
             return None
         value = risks.sparse_hash_l2_at_most(pmf, self.task.m, self.bits, self.support)
         return Risk(value, exact=False, note="upper bound for p on at most `support` symbols")
+
+    def worst_risk(self) -> Risk:
+        l2 = worst.sparse_hash_l2_at_most(self.task.n, self.task.m, self.bits, self.support)
+        l1 = worst.l1_at_most(min(self.task.n, 2 * self.support), l2)
+        return Risk(l2, l1, exact=False, note="bounds for p on at most `support` symbols")
 
     def payload_bits(self, pmf: Pmf) -> float:
         return self.task.m * self.bits

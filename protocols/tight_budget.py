@@ -55,7 +55,7 @@ class TightBudget(Protocol[Kept]):
     bits: int
     model: ClassVar[Model] = "one-way"
     losses: ClassVar[tuple[Loss, ...]] = ("l2",)
-    source: ClassVar[str] = "Yuan, Guo, Huang 2025; docs/bounds.md S12 (exact)"
+    source: ClassVar[str] = "Yuan, Guo, Huang 2025; docs/bounds.md H7 (exact)"
 
     def __post_init__(self) -> None:
         if self.task.m < 2:

@@ -45,7 +45,7 @@ class TwoStageHistogram(Protocol[Stage]):
     model: ClassVar[Model] = "blackboard"
     family: ClassVar[Family] = "histogram"
     losses: ClassVar[tuple[Loss, ...]] = ("l1",)
-    source: ClassVar[str] = "after Diakonikolas et al. 2017; docs/bounds.md S6 to S9 (bounds)"
+    source: ClassVar[str] = "after Diakonikolas et al. 2017; docs/bounds.md H1 to H4 (bounds)"
 
     def __post_init__(self) -> None:
         two_stages.first_servers("two_stage_histogram", self.task, self.pieces, self.first)

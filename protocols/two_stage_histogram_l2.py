@@ -45,7 +45,7 @@ class TwoStageHistogramL2(Protocol[Stage]):
     model: ClassVar[Model] = "blackboard"
     family: ClassVar[Family] = "histogram"
     losses: ClassVar[tuple[Loss, ...]] = ("l2",)
-    source: ClassVar[str] = "after Diakonikolas et al. 2017; docs/bounds.md S5, S8, S9 (bounds)"
+    source: ClassVar[str] = "after Diakonikolas et al. 2017; docs/bounds.md S5, H3, H4 (bounds)"
 
     def __post_init__(self) -> None:
         two_stages.first_servers("two_stage_histogram_l2", self.task, self.pieces, self.first)

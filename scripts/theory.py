@@ -24,6 +24,7 @@ import numpy as np
 from analysis import theory
 from distest import catalog, coins, spec
 from distest.cli import tables
+from distest.learning.distributions.perturbed import Perturbed
 from distest.learning.fitting.cells import Cells
 from distest.learning.task import Task
 
@@ -128,32 +129,43 @@ def learn(name: str, settings: list[str]) -> list[Record]:
 
 
 def with_facts(record: Record) -> Record:
-    """The record with `truth` and `built` completed by what its spec alone says."""
-    told = facts(json.dumps(record["spec"]))
-    return {**record, "truth": {**record["truth"], **told["truth"]}, "built": told["built"]}
+    """The record with `truth` and `built` completed by what its spec, seed and repeat say.
+
+    truth.spread: 1 - |p|^2. half: (sum sqrt p)^2. entropy: H(p) in bits. above: H(p) + 1. These where p is the same
+    in every repeat; where p is a perturbed member of a class, opt_l1 and opt_l2: its distance to the class, and
+    limit_l2: sqrt(2) opt_l2 + (1 + sqrt(2))/sqrt(N), what merging with d = 1 may err by.
+    built.cells: how many the protocol has. built.flattening: the worst l1 error of flat cells on a monotone law.
+    """
+    described = record["spec"]
+    law = catalog.build("distribution", described["distribution"])
+    if isinstance(law, Perturbed):
+        here = coins.from_seed(record["seed"], described["generator"])[1].fold("repeat", record["repeat"])
+        found = {f"opt_{loss}": law.opt(record["n"], here, loss)[0] for loss in ("l1", "l2")}
+        total = record["m"] * record["s"]
+        found["limit_l2"] = math.sqrt(2) * found["opt_l2"] + (1 + math.sqrt(2)) / math.sqrt(total)
+    else:
+        found = of_law(json.dumps(described["distribution"]), record["n"])
+    built = of_cells(json.dumps(described["protocol"]), record["n"], record["m"], record["s"])
+    return {**record, "truth": {**record["truth"], **found}, "built": built}
 
 
 @functools.cache
-def facts(described: str) -> dict[str, Record]:
-    """Numbers of the truth, if it is the same in every repeat, and of the protocol's cells, if it has some.
+def of_law(described: str, n: int) -> dict[str, float]:
+    """Numbers of a law that is the same in every repeat; none of one that is not."""
+    law = catalog.build("distribution", json.loads(described))
+    if type(law).random:
+        return {}
+    p = law.pmf(n, coins.from_seed(0)[1])
+    entropy = float(-(p[p > 0] * np.log2(p[p > 0])).sum())
+    half = float(np.sqrt(p).sum() ** 2)
+    return {"spread": 1 - float((p * p).sum()), "half": half, "entropy": entropy, "above": entropy + 1}
 
-    spread: 1 - |p|^2. half: (sum sqrt p)^2. entropy: H(p) in bits. above: H(p) + 1. cells: how many the protocol
-    has. flattening: the worst l1 error of flat cells on a monotone law, over all uniform prefixes by brute force.
-    """
-    table = json.loads(described)
-    found: dict[str, Record] = {"truth": {}, "built": {}}
-    law = catalog.build("distribution", table["distribution"])
-    if not type(law).random:
-        p = law.pmf(table["n"], coins.from_seed(0)[1])
-        entropy = float(-(p[p > 0] * np.log2(p[p > 0])).sum())
-        square = float((p * p).sum())
-        half = float(np.sqrt(p).sum() ** 2)
-        found["truth"] = {"spread": 1 - square, "half": half, "entropy": entropy, "above": entropy + 1}
-    task = Task(table["n"], table["m"], table["s"], table["loss"])
-    grid = getattr(catalog.build("protocol", table["protocol"], task=task), "grid", None)
-    if isinstance(grid, Cells):
-        found["built"] = {"cells": len(grid), "flattening": flattening(grid.edges)}
-    return found
+
+@functools.cache
+def of_cells(described: str, n: int, m: int, s: int) -> dict[str, float]:
+    """Numbers of a protocol's fixed cells, if it has some."""
+    grid = getattr(catalog.build("protocol", json.loads(described), task=Task(n, m, s)), "grid", None)
+    return {"cells": len(grid), "flattening": flattening(grid.edges)} if isinstance(grid, Cells) else {}
 
 
 def flattening(edges: Any) -> float:

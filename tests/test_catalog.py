@@ -28,7 +28,6 @@ KINDS: dict[str, tuple[str, type[Any]]] = {
 }
 FILES = [(kind, name) for kind in KINDS for name in catalog.names(kind)]
 TASK = Task(16, 1024)
-SEVERAL = Task(16, 1024, s=8)  # for those that are not for one sample per server
 SEVERAL = Task(16, 1024, s=8)  # for protocols that want several samples per server
 PROTOCOLS: list[dict[str, Any]] = [
     {"name": "full_sample"},
@@ -62,11 +61,6 @@ PROTOCOLS: list[dict[str, Any]] = [
     {"name": "rank_sampling", "pieces": 4, "every": 3},
     {"name": "tight_budget", "bits": 4},
 ]
-MANY = {"haar_wavelet"}  # for several samples a server
-
-
-def task_of(spec: dict[str, Any]) -> Task:
-    return Task(16, 1024, 3) if spec["name"] in MANY else TASK
 
 
 def task_for(spec: dict[str, Any]) -> Task:
@@ -76,10 +70,6 @@ def task_for(spec: dict[str, Any]) -> Task:
     except UsageError:
         return SEVERAL
     return TASK
-
-
-def task_of(spec: dict[str, Any]) -> Task:
-    return SEVERAL if spec["name"] == "rank_sampling" else TASK
 
 
 def test_the_packages_are_those_of_this_checkout() -> None:
@@ -136,7 +126,6 @@ def test_a_protocol_says_model_coins_problem_and_source(name: str) -> None:
     assert cls.family in typing.get_args(Family)
     assert set(cls.losses) <= set(typing.get_args(Loss))
     assert cls.losses
-    built = [catalog.build("protocol", spec, task=task_of(spec)) for spec in PROTOCOLS if spec["name"] == name]
     built = [catalog.build("protocol", spec, task=task_for(spec)) for spec in PROTOCOLS if spec["name"] == name]
     assert {b.coin_use for b in built} <= {"none", "private", "public"}
 
@@ -147,18 +136,17 @@ def test_the_list_above_has_every_protocol() -> None:
 
 @pytest.mark.parametrize("spec", PROTOCOLS, ids=str)
 def test_describe_and_build_are_inverses(spec: dict[str, Any]) -> None:
-    task = task_of(spec)
     task = task_for(spec)
     built = catalog.build("protocol", spec, task=task)
     described = catalog.describe(built)
     assert spec.items() <= described.items()
     assert set(described) == {"name", *catalog.options("protocol", spec["name"])}
     again = catalog.build("protocol", described, task=task)
-    built = catalog.build("protocol", spec, task=task_of(spec))
+    built = catalog.build("protocol", spec, task=task_for(spec))
     described = catalog.describe(built)
     assert spec.items() <= described.items()
     assert set(described) == {"name", *catalog.options("protocol", spec["name"])}
-    again = catalog.build("protocol", described, task=task_of(spec))
+    again = catalog.build("protocol", described, task=task_for(spec))
     assert again == built
     assert catalog.describe(again) == described
 

@@ -15,7 +15,7 @@ GROUND = {"distest.errors"}
 BITS = GROUND | {"distest.kernels", "distest.bits"}
 CODING = BITS | {"distest.codecs"}
 LEARNING = CODING | {"distest.coins", "distest.wire", "distest.data", "analysis.bounds"}
-RUNNING = LEARNING | {"distest.learning", "distest.catalog", "distest.spec", "distest.records"}
+RUNNING = LEARNING | {"distest.learning", "distest.catalog", "distest.candidates", "distest.spec", "distest.records"}
 
 # part -> what it may import beside itself; the longest name that fits a module is its part. So a contract that has
 # an entry of its own may not import what keeps it.
@@ -35,7 +35,8 @@ MAY: dict[str, set[str]] = {
     "distest.learning.protocol": LEARNING | {"distest.learning." + f for f in ("norms", "servers", "task")},
     "distest.learning.distributions.base": LEARNING | {"distest.learning.norms"},
     "distest.catalog": GROUND,
-    "distest.spec": GROUND | {"distest.catalog", "distest.learning"},
+    "distest.candidates": GROUND | {"distest.catalog", "distest.learning"},
+    "distest.spec": GROUND | {"distest.catalog", "distest.candidates", "distest.learning"},
     "distest.experiment": RUNNING,
     "distest.audit": RUNNING | {"distest.experiment"},
     "distest.rank": GROUND | {"distest.wire.turn"},
@@ -57,6 +58,7 @@ LIBRARIES: dict[str, tuple[str, ...]] = {
     "numba": ("distest.kernels.jit",),
     "llvmlite": ("distest.kernels.jit",),
     "matplotlib": ("analysis.figures",),
+    "scipy": ("analysis.intervals",),
     "pyarrow": ("distest.learning.user_file",),
     "click": ("distest.cli", "distest.__main__"),
     "rich": ("distest.cli",),
@@ -185,7 +187,8 @@ PLANTED = [
     ("distest.kernels.prefix", "from distest.kernels.jit import prefix", "it is heavy"),
     ("distest.cli.learn_", "from distest.wire.mpi import Mpi", "it is heavy"),
     ("analysis.compare", "import matplotlib.pyplot as plt", "analysis.figures may"),
-    ("distest.learning.run", "import scipy.stats", "nobody may"),
+    ("distest.learning.run", "import scipy.stats", "analysis.intervals may"),
+    ("distest.learning.run", "import pandas", "nobody may"),
     ("distest.records", "import pickle", "nobody may"),
     ("distest.learning.run", "from .task import Task", "nobody may"),
     ("distest.learning.run", "import numpy as np\nnp.random.seed(0)", "randomness comes from distest.coins"),

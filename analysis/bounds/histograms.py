@@ -2,7 +2,7 @@
 
 p is flat on pieces with `jumps` <= k - 1 jumps between them, N samples in all, of which the N1 of stage 1 choose the
 cells, at most `per_cell` of them a cell. The bounds are safe and loose: measured errors are many times smaller.
-Letters S6 to S9 are the propositions of docs/bounds.md, section S.
+H1 to H6 are the propositions of docs/bounds.md, section H.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ def jumps_of(p: Floats) -> int:
 
 
 def interval_norm(intervals: int, n_samples: int) -> float:
-    """Return a bound on E sup of sum |q(I) - p(I)| over so many disjoint intervals I, q the law of N samples (S6).
+    """Return a bound on E sup of sum |q(I) - p(I)| over so many disjoint intervals I, q the law of N samples (H1).
 
     Of order sqrt(intervals/N) whatever the number of symbols and whatever p; at most 2.
     """
@@ -44,7 +44,7 @@ def _fourth(ends: float, blocks: float, n_samples: int, factor: float) -> float:
 
 
 def merged_l1(k: int, jumps: int, n_samples: int, cells: float = math.inf, per_interval: float = 0.0) -> float:
-    """Return a bound on the l1 error of `merging.l1` with d = 1, spare = 1 for p with `jumps` < k jumps (S7).
+    """Return a bound on the l1 error of `merging.l1` with d = 1, spare = 1 for p with `jumps` < k jumps (H2).
 
     cells: a bound on the l1 error of the masses of all cells. per_interval: what the masses of any interval may be
     off beside what sampling does. The loss of flattening inside the cells comes on top. Not capped at 2.
@@ -57,14 +57,14 @@ def merged_l1(k: int, jumps: int, n_samples: int, cells: float = math.inf, per_i
 
 
 def flattened_l1(jumps: int, first: int, per_cell: int) -> float:
-    """Return a bound on E |p - p'|_1 for p' flat on cells that the N1 samples `first` of stage 1 choose (S8)."""
+    """Return a bound on E |p - p'|_1 for p' flat on cells that the N1 samples `first` of stage 1 choose (H3)."""
     if jumps == 0:
         return 0.0
     return min(2.0, 4.0 * (jumps * (per_cell + 1) + per_cell) / (first + 1))
 
 
 def flattened_l2(jumps: int, first: int, per_cell: int) -> float:
-    """Return a bound on E |p - p'|_2^2 for p' flat on cells that the N1 samples `first` of stage 1 choose (S8)."""
+    """Return a bound on E |p - p'|_2^2 for p' flat on cells that the N1 samples `first` of stage 1 choose (H3)."""
     if jumps == 0:
         return 0.0
     there = 4.0 * jumps * (per_cell + 1) * (per_cell + 2) + 2.0 * per_cell * (2 * per_cell + 1)
@@ -72,7 +72,7 @@ def flattened_l2(jumps: int, first: int, per_cell: int) -> float:
 
 
 def two_stage_l1(k: int, jumps: int, first: int, second: int, most_cells: int, per_cell: int, alone: float) -> float:
-    """Return a bound on the l1 risk of `two_stage_histogram`, at most 2 (S9).
+    """Return a bound on the l1 risk of `two_stage_histogram`, at most 2 (H4).
 
     first, second: samples of the two stages; most_cells: the most cells there can be; alone: a bound on the l1 error
     of the samples of stage 1, at most 2.
@@ -83,12 +83,12 @@ def two_stage_l1(k: int, jumps: int, first: int, second: int, most_cells: int, p
 
 
 def two_stage_l2(jumps: int, first: int, second: int, per_cell: int, square_norm: float) -> float:
-    """Return a bound on the squared l2 risk of `two_stage_histogram_l2`, square_norm being |p|^2 or less (S9)."""
+    """Return a bound on the squared l2 risk of `two_stage_histogram_l2`, square_norm being |p|^2 or less (H4)."""
     return _TWICE * ((1.0 - square_norm) / (first + second) + flattened_l2(jumps, first, per_cell))
 
 
 def ranks_l1(k: int, jumps: int, m: int, n_samples: int, every: int) -> float:
-    """Return a bound on the l1 risk of `rank_sampling` with N samples on m servers, at most 2 (S11).
+    """Return a bound on the l1 risk of `rank_sampling` with N samples on m servers, at most 2 (H6).
 
     The counts of an interval are off by less than `every` a server, independently and with mean 0.
     """

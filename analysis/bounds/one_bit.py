@@ -20,42 +20,51 @@ Bits = NDArray[np.uint8]
 _CELLS = 1 << 20  # probabilities in memory at a time
 
 
-def chances(bits: Bits, angles: Floats) -> tuple[Floats, Floats, Floats]:
-    """Return P(bit = 1), P(bit = 0) and E[bit (N - s q)] for every question and angle, float64 (groups, angles) each.
+def chances(bits: Bits, angles: Floats) -> tuple[Floats, Floats]:
+    """Return P(bit = 1) and P(bit = 0) for every question and angle, float64 (groups, angles) each.
 
     bits: (groups, s + 1). Binomial sums over a window that leaves out less than 1e-13.
     """
-    shape = (len(bits), angles.size)
-    ones, zeros, moments = np.zeros(shape), np.zeros(shape), np.zeros(shape)
+    both = np.zeros((2, len(bits), angles.size))
+    for where, first, weights in _windows(bits.shape[1] - 1, angles):
+        rows = _rows(bits, first, weights.shape[1])
+        both[:, :, where] = (rows @ weights.T).reshape(2, len(bits), where.size)
+    return both[0], both[1]
+
+
+def leanings(bits: Bits, angles: Floats) -> Floats:
+    """Return E[bit (N - s q)], which is q (1-q) times the slope of P(bit = 1), float64 (groups, angles).
+
+    It is taken from the rarer answer, as E[bit (N - s q)] = -E[(1 - bit) (N - s q)]: nothing cancels.
+    """
+    ones, zeros = chances(bits, angles)
+    both = np.zeros((2, len(bits), angles.size))
     s = bits.shape[1] - 1
     for where, first, weights in _windows(s, angles):
-        rows = bits[:, first : first + weights.shape[1]].astype(np.float64)
-        ones[:, where] = rows @ weights.T
-        zeros[:, where] = (1 - rows) @ weights.T
         away = first + np.arange(weights.shape[1]) - s * np.sin(angles[where])[:, None] ** 2
-        lean = weights * away
-        moments[:, where] = _lesser(ones[:, where], zeros[:, where], rows @ lean.T, (1 - rows) @ lean.T)
-    return ones, zeros, moments
+        rows = _rows(bits, first, weights.shape[1])
+        both[:, :, where] = (rows @ (weights * away).T).reshape(2, len(bits), where.size)
+    return np.asarray(np.where(ones < zeros, both[0], -both[1]), np.float64)
+
+
+def _rows(bits: Bits, first: int, width: int) -> Floats:
+    """The answers to counts from `first` on, and below them their complements, float64 (2 groups, width)."""
+    here = bits[:, first : first + width]
+    return np.asarray(np.concatenate((here, 1 - here)), np.float64)
 
 
 def below(s: int, thresholds: Ints, angles: Floats) -> tuple[Floats, Floats, Floats]:
-    """Return `chances` of the question "N <= thresholds[i]" at angles[i], float64 (angles,) each."""
-    ones, zeros, moments = np.zeros(angles.size), np.zeros(angles.size), np.zeros(angles.size)
+    """Return `chances` and `leanings` of the question "N <= thresholds[i]" at angles[i], float64 (angles,) each."""
+    ones, zeros, lean = np.zeros(angles.size), np.zeros(angles.size), np.zeros(angles.size)
     for where, first, weights in _windows(s, angles):
         counts = first + np.arange(weights.shape[1])
         low = counts <= thresholds[where][:, None]
         ones[where] = np.where(low, weights, 0).sum(axis=1)
         zeros[where] = np.where(low, 0, weights).sum(axis=1)
-        away = counts - s * np.sin(angles[where])[:, None] ** 2
-        lean = weights * away
-        yes, no = np.where(low, lean, 0).sum(axis=1), np.where(low, 0, lean).sum(axis=1)
-        moments[where] = _lesser(ones[where], zeros[where], yes, no)
-    return ones, zeros, moments
-
-
-def _lesser(ones: Floats, zeros: Floats, yes: Floats, no: Floats) -> Floats:
-    """E[bit (N - s q)] from the rarer answer: E[bit (N - s q)] = -E[(1 - bit) (N - s q)] without cancellation."""
-    return np.where(ones < zeros, yes, -no)
+        away = weights * (counts - s * np.sin(angles[where])[:, None] ** 2)
+        yes, no = np.where(low, away, 0).sum(axis=1), np.where(low, 0, away).sum(axis=1)
+        lean[where] = np.where(ones[where] < zeros[where], yes, -no)
+    return ones, zeros, lean
 
 
 def medians(s: int, angles: Floats) -> Ints:
@@ -80,7 +89,7 @@ def reports_variance(
     infinite where the bits tell nothing.
     """
     angles = np.arcsin(np.sqrt(q))
-    told = (often.T * _told(*chances(bits, angles))).sum(axis=0)
+    told = (often.T * _told(*chances(bits, angles), leanings(bits, angles))).sum(axis=0)
     if thresholds is not None and tries is not None:
         told += tries * _told(*below(bits.shape[1] - 1, thresholds, angles))
     with np.errstate(divide="ignore", invalid="ignore"):

@@ -390,7 +390,7 @@ def localised_worst(support: int, levels: int, way: int, end: int) -> tuple[floa
 
 
 def tight_budget_l2(p: Floats, first: int, second: int, least: int = 1) -> float:
-    """Return the squared l2 risk of counting on N2 samples the symbols seen `least` times or more by N1 others (S12).
+    """Return the squared l2 risk of counting on N2 samples the symbols seen `least` times or more by N1 others (H7).
 
     sum_x P(seen) p_x (1-p_x)/N2 + P(not seen) p_x^2, exact, as the halves are independent. first: N1, second: N2.
     """
@@ -403,7 +403,7 @@ def tight_budget_l2(p: Floats, first: int, second: int, least: int = 1) -> float
 
 
 def tight_budget_l2_at_most(first: int, second: int) -> float:
-    """Return 1/N2 + (N1/(N1+1))^N1/(N1+1), at least the risk above for every p and least = 1 (S12)."""
+    """Return 1/N2 + (N1/(N1+1))^N1/(N1+1), at least the risk above for every p and least = 1 (H7)."""
     return 1.0 / second + (first / (first + 1.0)) ** first / (first + 1.0)
 
 

@@ -52,10 +52,11 @@ def sorted_rows(ranks: Ints, n: int, s: int) -> Ints:
     """Rows of sorted samples of given ranks, int64 (m, s)."""
     y = np.empty((ranks.size, s), np.int64)
     left = ranks.copy()
-    for j in range(s - 1, -1, -1):
+    for j in range(s - 1, 0, -1):
         row = _table(n, s)[j]
         y[:, j] = np.searchsorted(row, left, side="right") - 1
         left -= row[y[:, j]]
+    y[:, :1] = left[:, None]  # C(y, 1) = y
     return y
 
 

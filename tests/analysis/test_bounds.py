@@ -17,7 +17,6 @@ import pytest
 from numpy.typing import NDArray
 
 from analysis.bounds import Bound, best_lower, best_lower_bits, for_problem
-from analysis.bounds.attained import attained_l2
 from analysis.bounds.divergence import kappa, kappa2, local_constant, phi
 from analysis.bounds.fixed_bits import first_order_l2, fisher_trace_cap, fixed_bits_l2
 from analysis.bounds.no_communication import all_data_l1, all_data_l2, first_order_l1, samples_for_l2
@@ -25,6 +24,7 @@ from analysis.bounds.prior import draw_cos2_haar, draw_pairs
 from analysis.bounds.risks import cycle_l2, empirical_l1, empirical_l2
 from analysis.bounds.total_bits_l1 import LIMIT_CONSTANT, G, bits_for_l1, total_bits_l1
 from analysis.bounds.total_bits_l2 import bits_for_l2, local_bits_l2, total_bits_l2
+from tests.analysis.test_worst import least_attained
 
 
 def test_kappa_values() -> None:
@@ -271,7 +271,7 @@ def test_first_order_fixed_bits_is_attained_and_marked_as_a_limit() -> None:
     assert bound.value == pytest.approx(0.046875)
     assert not bound.holds_at_finite_size
     assert bound.ratio_ok.startswith("no")
-    assert min(risk.value for risk in attained_l2(16, 300, 1)) == pytest.approx(bound.value)
+    assert least_attained(16, 300, 1) == pytest.approx(bound.value)
 
 
 def test_fixed_bits_bound_tends_to_its_first_order() -> None:
@@ -326,7 +326,7 @@ def test_best_lower_takes_the_strongest_and_never_a_limit() -> None:
 
 def test_no_lower_bound_exceeds_an_attained_worst_case_risk() -> None:
     for n, m, b in [(16, 300, 1), (16, 480, 2), (32, 3200, 3), (8, 56, 1), (64, 640_000, 6), (10, 300, 2)]:
-        attained = attained_l2(n, m, b)[0].value
+        attained = least_attained(n, m, b)
         assert best_lower(n, m, 1, "l2_squared", bits_per_server=b).value <= attained
 
 
@@ -368,7 +368,7 @@ def test_an_error_below_the_floor_is_named() -> None:
 
 def test_every_bound_describes_itself_in_plain_json() -> None:
     bounds = for_problem(16, 300, 1, "l1", 500.0, 1) + for_problem(16, 300, 1, "l2_squared", 500.0, 1)
-    bounds += [*attained_l2(16, 300, 1), bits_for_l1(16, 0.1), bits_for_l2(16, 1e-3), local_bits_l2(16, 1e-3)]
+    bounds += [bits_for_l1(16, 0.1), bits_for_l2(16, 1e-3), local_bits_l2(16, 1e-3)]
     for bound in bounds:
         described = json.loads(json.dumps(bound.describe(), allow_nan=False))
         assert described["value"] == bound.value

@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 import math
 from itertools import combinations, pairwise
+from typing import Any
 
 import numpy as np
 import pytest
@@ -15,7 +16,6 @@ from numpy.typing import NDArray
 
 from analysis.bounds import Bound, best_lower, best_lower_bits, for_problem
 from analysis.bounds.assouad import assouad_bits_l1, assouad_l1, binary_entropy, inverse_entropy
-from analysis.bounds.attained import attained_l2
 from analysis.bounds.bound import Loss
 from analysis.bounds.describing import (
     simplex_bits_l1,
@@ -36,6 +36,7 @@ from analysis.bounds.structured import (
     monotone_l1,
 )
 from analysis.bounds.total_bits_l1 import G, PairGrid, bits_for_l1, total_bits_l1
+from tests.analysis.test_worst import least_attained
 
 Floats = NDArray[np.float64]
 
@@ -320,7 +321,7 @@ def test_histograms_inherit() -> None:
 
 def test_no_new_bound_exceeds_an_attained_worst_case_risk() -> None:
     for n, m, b in [(16, 300, 1), (16, 480, 2), (8, 56, 1), (2, 3, 1), (4, 6, 2), (10, 300, 2), (64, 64, 6)]:
-        attained = attained_l2(n, m, b)[0].value
+        attained = least_attained(n, m, b)
         assert best_lower(n, m, 1, "l2_squared", bits_per_server=b, model="SMP").value <= attained
 
 
@@ -378,8 +379,11 @@ def test_bounds_of_zero_are_not_listed() -> None:
 
 
 def test_wrong_questions_are_refused() -> None:
-    with pytest.raises(ValueError, match="known: all, histogram, monotone"):
-        best_lower(4, 10, 1, "l1", family="sparse")  # type: ignore[arg-type]  # the wrong name is the point
+    for support in (None, 1):
+        with pytest.raises(ValueError, match="support"):
+            best_lower(4, 10, 1, "l1", family="sparse", support=support)
+    with pytest.raises(ValueError, match="known: all, sparse, histogram, monotone"):
+        best_lower(4, 10, 1, "l1", family="falling")  # type: ignore[arg-type]  # the wrong name is the point
     with pytest.raises(ValueError, match="known: blackboard, SMP"):
         best_lower(4, 10, 1, "l1", model="smp")  # type: ignore[arg-type]  # the wrong name is the point
     with pytest.raises(ValueError, match="pieces go with"):
@@ -398,3 +402,20 @@ def test_wrong_questions_are_refused() -> None:
         simplex_bits_l1(4, 0.0)
     with pytest.raises(ValueError, match="at least 0"):
         simplex_l2(4, -1.0)
+
+
+@pytest.mark.parametrize("loss", ["l1", "l2_squared"])
+def test_sparse_p_inherit_the_bounds_of_their_support_and_must_be_found(loss: Any) -> None:
+    """At least the bound for a known support, no more than that for all p; with few bits the places cost more."""
+    for bits in (40.0, 4000.0):
+        known = best_lower(8, 5000, 1, loss, bits_total=bits)
+        sparse = best_lower(1 << 20, 5000, 1, loss, bits_total=bits, family="sparse", support=8)
+        assert known.value <= sparse.value
+        assert sparse.value <= best_lower(1 << 20, 5000, 1, loss, bits_total=bits).value * (1 + 1e-12)
+        assert sparse.name.startswith("6.4c sparse, by ")
+    assert best_lower(1 << 20, 5000, 1, loss, bits_total=40.0, family="sparse", support=8).value > 1.5 * (
+        best_lower(8, 5000, 1, loss, bits_total=40.0).value
+    )
+    assert best_lower_bits(1 << 20, 5000, loss, 0.02, family="sparse", support=8).value >= (
+        best_lower_bits(8, 5000, loss, 0.02).value
+    )

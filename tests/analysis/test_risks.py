@@ -14,7 +14,6 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from analysis.bounds.attained import attained_l2
 from analysis.bounds.risks import (
     cycle_l2,
     cycle_l2_at_most,
@@ -276,19 +275,6 @@ def test_full_sample_by_simulation() -> None:
     pull = math.sqrt(n_samples)
     estimate = (counts + pull / 8) / (n_samples + pull)
     agree(((estimate - p) ** 2).sum(axis=1), minimax_l2(8, n_samples))
-
-
-def test_attained_risks_are_the_risks_at_uniform() -> None:
-    found = {bound.name.split(" ", 1)[0]: bound.value for bound in attained_l2(16, 240, 1)}
-    p = uniform(16)
-    assert found == {
-        "P8": pytest.approx(grouping_l2(p, 240, 1)),
-        "P8s": pytest.approx(grouping_shift_l2(p, 240, 1)),
-        "P9": pytest.approx(hash_l2(p, 240, 1)),
-        "P10c": pytest.approx(cycle_l2(p, 240, 1)),
-    }
-    assert {bound.kind for bound in attained_l2(16, 240, 1)} == {"risk"}
-    assert attained_l2(16, 100, 5)[0].name.startswith("P1 ")
 
 
 def test_wrong_designs_are_refused() -> None:

@@ -1,6 +1,7 @@
 """What is learnt of laws outside the class: a constant times their distance to it, and never less than that distance.
 
-Distances are known exactly: by dynamic programming on small domains, by Proposition S5c of docs/bounds.md on large ones.
+Distances are known exactly: by dynamic programming on small domains, by Proposition S5c of docs/bounds.md on large
+ones.
 Means over runs may be 3 standard errors above a bound; seeds are fixed.
 """
 
@@ -69,7 +70,7 @@ def test_merging_exact_masses_costs_a_constant_times_the_optimum(n: int, k: int,
 
 
 def test_flattening_can_cost_nearly_twice_the_optimum() -> None:
-    """So the constant 2 of Proposition S5b for k = 1 is no less: single symbols, whose best fit is 0, not their mean."""
+    """So the constant 2 of Proposition S5b for k = 1 is no less: single symbols, best fitted by 0, not their mean."""
     n = 512
     cells = cells_of(list(range(n + 1)))
     p = catalog.build("distribution", {"name": "sparse", "support": 32, "places": "even"}).pmf(n, COINS)

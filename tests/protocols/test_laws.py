@@ -43,12 +43,12 @@ CASES: dict[str, list[dict[str, Any]]] = {
     "one_bit_counts": [{}],
     "one_bit_adaptive": [{}],
     "dense_counts": [{"bits": 2}, {"bits": 11}],
-    "block_refinement": [{"bits": 3}, {"bits": 7}],
-    "adaptive_refinement": [{"bits": 3}, {"bits": 7}],
     "two_stage_histogram": [{"pieces": 4}, {"pieces": 8, "first": 0.3, "per_cell": 1}],
     "two_stage_histogram_l2": [{"pieces": 4}, {"pieces": 8, "first": 0.3}],
     "rank_sampling": [{"pieces": 4}, {"pieces": 4, "every": 2}, {"pieces": 4, "every": 3}],
     "tight_budget": [{"bits": 4}, {"bits": 9}],
+    "block_refinement": [{"bits": 2}, {"bits": 3}],
+    "adaptive_refinement": [{"bits": 2}, {"bits": 3}],
 }
 TASKS = [
     Task(16, 203),

@@ -20,6 +20,7 @@ from distest.coins import from_seed
 from distest.errors import UsageError, WireError
 from distest.learning import norms, sampling
 from distest.learning.fitting import one_bit, one_bit_likelihood, refinement
+from distest.learning.fitting.frames import Frames, scaled
 from distest.learning.norms import Pmf
 from distest.learning.run import learn
 from distest.learning.servers import Servers
@@ -94,7 +95,8 @@ def test_binomial_sums(s: int) -> None:
     counts = np.arange(s + 1)
     chances = np.asarray(stats.binom.pmf(counts, s, q[:, None]))
     answers = one_bit.table(s)
-    ones, zeros, moments = formulas.chances(answers, angles)
+    ones, zeros = formulas.chances(answers, angles)
+    moments = formulas.leanings(answers, angles)
     assert np.allclose(ones, answers @ chances.T, rtol=0, atol=1e-12)
     assert np.allclose(zeros, (1 - answers) @ chances.T, rtol=0, atol=1e-12)
     assert np.allclose(moments, answers @ (chances * (counts - s * q[:, None])).T, rtol=0, atol=1e-10)
@@ -154,10 +156,10 @@ def test_grid_and_refinement_agree_with_an_exhaustive_search() -> None:
     s, reports = 64, 120
     random = np.random.Generator(np.random.Philox(9))
     often = np.repeat(one_bit.Design(s, 1, 1).often(reports), 40, axis=0)
-    yes, _, _ = formulas.chances(one_bit.table(s), np.arcsin(np.sqrt(random.random(40))))
+    yes, _ = formulas.chances(one_bit.table(s), np.arcsin(np.sqrt(random.random(40))))
     ones = random.binomial(often, yes.T)
-    fine = np.linspace(0, math.pi / 2, 200_001)
-    logs = [np.log(np.maximum(chance, 1e-300)) for chance in formulas.chances(one_bit.table(s), fine)[:2]]
+    fine = np.linspace(0, math.pi / 2, 50_001)
+    logs = [np.log(np.maximum(chance, 1e-300)) for chance in formulas.chances(one_bit.table(s), fine)]
     best = fine[np.argmax(ones @ logs[0] + (often - ones) @ logs[1], axis=1)]
     found = np.arcsin(np.sqrt(one_bit_likelihood.estimate(ones, often, s)))
     assert np.abs(found - best).max() <= 1 / (40 * math.sqrt(reports * s))
@@ -176,6 +178,8 @@ def test_grid_and_refinement_agree_with_an_exhaustive_search() -> None:
         (256, 4000, 16, "block_refinement", {"bits": 10}, "uniform"),
         (64, 16000, 8, "block_refinement", {"bits": 8}, "zipf"),
         (256, 4000, 16, "adaptive_refinement", {"bits": 10}, "zipf"),
+        (256, 64_000, 16, "block_refinement", {"bits": 4}, "uniform"),
+        (256, 64_000, 16, "adaptive_refinement", {"bits": 4}, "uniform"),
     ],
 )
 def test_risk_is_that_of_the_formula(n: int, m: int, s: int, name: str, options: dict[str, Any], shape: str) -> None:
@@ -262,43 +266,65 @@ def test_refinement_beats_full_samples_of_as_many_bits() -> None:
 
 
 @pytest.mark.parametrize(
-    ("n", "s", "bits", "frame_bits", "width", "blocks", "frames"),
-    [(256, 16, 5, 5, 31, 9, 1), (256, 64, 6, 3, 7, 37, 2), (64, 8, 60, 4, 15, 5, 8), (31, 2, 5, 5, 31, 1, 1)],
+    ("n", "s", "bits", "tiers"),
+    [  # symbols, width, blocks, frames of each tier, coarse to fine
+        (256, 16, 5, [(256, 31, 9, 1)]),
+        (256, 64, 6, [(256, 7, 37, 2)]),
+        (64, 8, 60, [(64, 15, 5, 8)]),
+        (31, 2, 5, [(31, 31, 1, 1)]),
+        (256, 16, 4, [(18, 3, 6, 2), (256, 15, 18, 1)]),
+        (256, 2, 2, [(4, 3, 2, 1), (10, 3, 4, 1), (29, 3, 10, 1), (86, 3, 29, 1), (256, 3, 86, 1)]),
+    ],
 )
-def test_blocks(n: int, s: int, bits: int, frame_bits: int, width: int, blocks: int, frames: int) -> None:
+def test_tiers(n: int, s: int, bits: int, tiers: list[tuple[int, int, int, int]]) -> None:
     plan = refinement.Refinement(Task(n, 1000, s), bits)
-    assert (plan.frame_bits, plan.width, plan.blocks, plan.frames) == (frame_bits, width, blocks, frames)
-    assert plan.frame_bits == math.ceil(math.log2(n / s + 1))
+    assert [(tier.n, tier.width, tier.blocks, tier.count) for tier in plan.tiers] == tiers
+    assert plan.tiers[0].width.bit_length() == math.ceil(math.log2(tiers[0][0] / s + 1))
     assert plan.blocks <= s
+    assert plan.bits_max() <= bits
+    ends = [0, plan.counting, *(tier.servers.stop for tier in plan.tiers)]
+    assert ends[-1] == 1000
+    assert np.allclose(np.diff(ends[1:])[::-1], 1000 / 2.0 ** np.arange(1, len(ends) - 1), atol=1)
+
+
+def frames(s: int, count: int) -> Frames:
+    """About blocks of 15 of 64 symbols, of servers 50 to 99."""
+    return Frames(64, s, 15, count, range(50, 100))
 
 
 def test_frames_are_shared_out_by_weight() -> None:
     """Every server has floor or ceil(c r_j) frames of block j; as many servers as the weights sum to, exactly c w_j."""
-    plan = refinement.Refinement(Task(64, 1000, 8), 30)  # 7 frames on 5 blocks
-    for weights in (np.array([5, 0, 1, 2, 3]), plan.even, np.array([0, 0, 0, 0, 9])):
+    tier = frames(8, 7)
+    for weights in (np.array([5, 0, 1, 2, 3]), tier.even, np.array([0, 0, 0, 0, 9])):
         total = int(weights.sum())
-        found = plan._plan(range(500, 500 + total), weights)
+        found = tier.plan(range(61, 61 + total), weights)
         each = np.stack([np.bincount(row, minlength=5) for row in found])
-        share = plan.frames * weights / total
+        share = 7 * weights / total
         assert ((each == np.floor(share)) | (each == np.ceil(share))).all()
-        assert np.array_equal(each.sum(axis=0), plan.frames * weights)
+        assert np.array_equal(each.sum(axis=0), 7 * weights)
         assert (np.diff(found, axis=1) >= 0).all()
 
 
 def test_frames_name_the_first_sample_of_their_part() -> None:
-    plan = refinement.Refinement(Task(64, 100, 8), 12)  # blocks of 15, 3 frames a server
-    samples = np.array([[40, 3, 63, 16, 2, 61, 17, 62]], np.int32)
-    messages = plan.say_frames(Servers(range(50, 51), samples), np.array([1, 0, 0, 0, 0]))  # parts 0-1, 2-4, 5-7
-    assert messages.n_bits == 12
-    assert BitReader(messages.data, 12).fixed(1, 4, 3).tolist() == [[4, 3, 0]]
-    messages = plan.say_frames(Servers(range(50, 51), samples), np.array([0, 0, 0, 0, 1]))
-    assert BitReader(messages.data, 12).fixed(1, 4, 3).tolist() == [[0, 4, 2]]
+    samples = np.array([[40, 3, 63, 16, 2, 61, 17, 62]], np.int32)  # parts 0-1, 2-4, 5-7
+    for block, said in ((0, [4, 3, 0]), (4, [0, 4, 2]), (3, [0, 0, 0])):
+        messages = frames(8, 3).message(samples, range(50, 51), np.eye(5, dtype=np.int64)[block])
+        assert messages.n_bits == 12
+        assert BitReader(messages.data, 12).fixed(1, 4, 3).tolist() == [said]
 
 
 def test_weights() -> None:
-    assert refinement.scaled(np.zeros(3)).tolist() == [1, 1, 1]
-    assert 0 < int(refinement.scaled(np.ones(10_000)).sum()) < 1 << 31
-    assert refinement.scaled(np.array([0.5, 0, 0.25])).tolist() == [1 << 29, 0, 1 << 28]
+    assert scaled(np.zeros(3)).tolist() == [1, 1, 1]
+    assert 0 < int(scaled(np.ones(10_000)).sum()) < 1 << 31
+    assert scaled(np.array([0.5, 0, 0.25])).tolist() == [1 << 29, 0, 1 << 28]
+
+
+def test_tiers_beat_the_protocols_of_one_sample() -> None:
+    """Four samples and three bits: n/sqrt(m s 2^b) against n/sqrt(m 2^b)."""
+    pmf = law("uniform", 256)
+    one, _ = losses(build(Task(256, 16_000), "grouping", bits=3), pmf, 8)
+    four, _ = losses(build(Task(256, 16_000, 4), "block_refinement", bits=3), pmf, 8)
+    assert apart(one, four) > 5
 
 
 @pytest.mark.parametrize(
@@ -315,9 +341,9 @@ def test_weights() -> None:
         (Task(16, 63, 8), {"name": "dense_counts", "bits": 2}, "64 servers"),
         (Task(16, 508, 8), {"name": "one_bit_adaptive"}, "first turn, a quarter of 508"),
         (Task(16, 1000, 16), {"name": "block_refinement", "bits": 3}, "use dense_counts"),
-        (Task(16, 1000, 3), {"name": "block_refinement", "bits": 2}, "takes 3 to n=16 bits"),
-        (Task(16, 1000, 3), {"name": "adaptive_refinement", "bits": 17}, "takes 3 to n=16 bits"),
-        (Task(16, 6, 3), {"name": "adaptive_refinement", "bits": 3}, "half of 6"),
+        (Task(16, 1000, 3), {"name": "block_refinement", "bits": 1}, "takes 2 to n bits"),
+        (Task(16, 1000, 3), {"name": "adaptive_refinement", "bits": 17}, "takes 2 to n bits"),
+        (Task(16, 6, 3), {"name": "adaptive_refinement", "bits": 3}, "that count, of m=6"),
     ],
     ids=str,
 )
@@ -355,7 +381,8 @@ def test_frames_that_name_no_symbol() -> None:
     """40 symbols in blocks of 3: the last block has one symbol, two words of its frames name nothing."""
     protocol = build(Task(40, 200, 20), "block_refinement", bits=2)
     plan, coins = protocol.plan, from_seed(1)[0].public
-    party = next(k for k in range(100, 200) if plan._plan(range(k, k + 1), plan.even)[0, 0] == 13)
+    tier = plan.tiers[0]
+    party = next(k for k in range(100, 200) if tier.plan(range(k, k + 1), tier.even)[0, 0] == 13)
     for code in range(4):
         messages = Messages.of_symbols(np.array([code], np.uint8), 2)
         reader = BitReader(messages.data, 2)

@@ -51,11 +51,11 @@ class Cells:
 
     def mirrored(self) -> "Cells":
         """The same cells with 0..n-1 read backwards: what suits falling laws then suits rising ones."""
-        return cells_of((self.edges[-1] - self.edges[::-1]).tolist())
+        return cells_of(self.edges[-1] - self.edges[::-1])
 
 
-def cells_of(edges: list[int]) -> Cells:
-    """The cells between rising edges, the first of them 0."""
+def cells_of(edges: list[int] | Ints) -> Cells:
+    """The cells between rising edges, the first of them 0; a copy of them."""
     array = np.array(edges, np.int64)
     array.flags.writeable = False
     return Cells(array)

@@ -17,6 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from distest.errors import UsageError
+from distest.kernels import merging as kernel
 from distest.learning.fitting import oblivious
 from distest.learning.fitting.cells import Cells, Floats, Ints, cells_of
 
@@ -24,12 +25,17 @@ from distest.learning.fitting.cells import Cells, Floats, Ints, cells_of
 def of_samples(symbols: Ints, counts: Ints, n: int) -> tuple[Cells, Ints]:
     """The occupied symbols and the gaps between them as cells, and their masses, int64 (L,), L <= 2N + 1.
 
-    symbols: int64 (N,), rising, at least one, 0..n-1; counts: int64 (N,).
+    symbols: int64 (N,), rising, at least one, 0..n-1; counts: int64 (N,). Linear time.
     """
-    edges = np.unique(np.concatenate(([0, n], symbols, symbols + 1)))
-    masses = np.zeros(edges.size - 1, np.int64)
-    masses[np.searchsorted(edges, symbols)] = counts
-    return cells_of(edges.tolist()), masses
+    gap = np.diff(symbols, prepend=-1, append=n) > 1  # before every symbol, and behind the last
+    place = np.arange(symbols.size) + np.cumsum(gap[:-1])  # each symbol has its cell, behind the gaps up to it
+    masses = np.zeros(int(place[-1]) + 1 + int(gap[-1]), np.int64)
+    masses[place] = counts
+    edges = np.full(masses.size + 1, n)
+    edges[0] = 0
+    edges[place] = symbols
+    edges[place + 1] = symbols + 1
+    return cells_of(edges), masses
 
 
 def l2(cells: Cells, masses: NDArray[np.integer] | Floats, k: int, d: float = 1.0, spare: int = 1) -> Cells:
@@ -43,12 +49,13 @@ def l2(cells: Cells, masses: NDArray[np.integer] | Floats, k: int, d: float = 1.
     Source: Acharya, Diakonikolas, Hegde, Li, Schmidt, "Fast and near-optimal algorithms for approximating
     distributions by histograms" (2015).
     """
-    squares = _before(masses / cells.widths * masses)
+    densities = masses / cells.widths
+    densities *= masses
+    squares = _before(densities)
     sums = _before(masses)
 
     def losses(bounds: Ints) -> Floats:
-        total, width = np.diff(sums[bounds]), np.diff(cells.edges[bounds])
-        return np.asarray(np.maximum(np.diff(squares[bounds]) - total / width * total, 0), np.float64)
+        return kernel.square_losses(squares, sums, cells.edges, bounds)
 
     return _merge(cells, losses, k, d, spare)
 
@@ -59,26 +66,22 @@ def l1(cells: Cells, masses: NDArray[np.integer] | Floats, k: int, d: float = 1.
     The loss of a pair is the largest difference between the mass of an interval and what a flat law gives it,
     that is max - min over prefixes, the empty one included, of mass minus share of the width. Noise of N samples is
     of order 1/sqrt(N) there, however many symbols. With d = 1 the expected l1 error is of order sqrt(k/N) plus at
-    most four times the distance of p to k pieces: docs/bounds.md, S5b (on exact masses at most 2 + 2d times), S6 and
-    S7, with constants. O(L log L) time; arguments and errors as in `l2`.
+    most four times the distance of p to k pieces: docs/bounds.md, H1 and H2, with constants; on exact masses it is at
+    most 2 + 2d times that distance: S5b. O(L log L) time; arguments and errors as in `l2`.
 
     Source: Acharya, Diakonikolas, Li, Schmidt, "Sample-optimal density estimation in nearly-linear time" (2017).
     """
     sums = _before(masses)
 
     def losses(bounds: Ints) -> Floats:
-        first, last, sizes = bounds[:-1], bounds[-1], np.diff(bounds)
-        level = np.repeat(np.diff(sums[bounds]) / np.diff(cells.edges[bounds]), sizes)
-        mass = sums[:last] - np.repeat(sums[first], sizes)
-        ahead = mass - level * (cells.edges[:last] - np.repeat(cells.edges[first], sizes))  # 0 for the empty prefix
-        return np.asarray(np.maximum.reduceat(ahead, first) - np.minimum.reduceat(ahead, first), np.float64)
+        return kernel.discrepancies(sums, cells.edges, bounds)
 
     return _merge(cells, losses, k, d, spare)
 
 
 def total(cells: Cells, masses: NDArray[np.integer] | Floats, merged: Cells) -> Floats:
     """The masses of merged cells, float64."""
-    return np.asarray(np.diff(_before(masses)[np.searchsorted(cells.edges, merged.edges)]), np.float64)
+    return np.diff(_before(masses)[np.searchsorted(cells.edges, merged.edges)])
 
 
 def _merge(cells: Cells, losses: Callable[[Ints], Floats], k: int, d: float, spare: int) -> Cells:
@@ -92,7 +95,7 @@ def _merge(cells: Cells, losses: Callable[[Ints], Floats], k: int, d: float, spa
         stays = np.ones(kept.size, bool)
         stays[1 : 2 * pairs : 2] = _largest(losses(kept[: 2 * pairs + 1 : 2]), keep)
         kept = kept[stays]
-    return cells_of(cells.edges[kept].tolist())
+    return cells_of(cells.edges[kept])
 
 
 def _largest(losses: Floats, keep: int) -> NDArray[np.bool_]:
@@ -103,6 +106,8 @@ def _largest(losses: Floats, keep: int) -> NDArray[np.bool_]:
     return chosen
 
 
-def _before(values: NDArray[np.integer] | Floats) -> NDArray[np.integer] | Floats:
-    """Sums of all values before each place, one more place than values."""
-    return np.concatenate((np.zeros(1, values.dtype), np.cumsum(values)))
+def _before(values: NDArray[np.integer] | Floats) -> Floats:
+    """Sums of all values before each place, one more place than values; exact for integers below 2^53 in all."""
+    sums = np.zeros(values.size + 1)
+    np.cumsum(values, out=sums[1:])
+    return sums

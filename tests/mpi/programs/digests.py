@@ -15,7 +15,7 @@ from distest.wire.channel import Channel
 from distest.wire.transport import Solo, Transport
 
 # 1003 servers: 8 blocks, which neither 3 ranks nor 1003 divides evenly. 3 servers: with 4 ranks one hosts nobody.
-TASKS = (Task(16, 1003), Task(16, 1003, 3), Task(16, 1003, 8), Task(4, 3))
+TASKS = (Task(16, 1003), Task(16, 1003, 3), Task(4, 3))
 
 
 def work() -> None:
