@@ -69,11 +69,12 @@ def smooth(problem: str, exact: Exact, d: int, l2: float, l1: float = 0.0) -> fl
         value, gradient = exact(uv[:d] - uv[d:])
         return value + l1 * float(uv.sum()), np.concatenate([gradient, -gradient]) + l1
 
-    options = {"maxiter": 100_000, "maxfun": 1_000_000, "ftol": 0.0, "gtol": (l2 * GAP / d) ** 0.5, "maxcor": 30}
+    options: Any = {"maxiter": 100_000, "maxfun": 1_000_000, "ftol": 0.0, "gtol": (l2 * GAP / d) ** 0.5, "maxcor": 30}
     start = np.zeros(2 * d if l1 else d)
     bounds: Any = [(0, None)] * (2 * d) if l1 else None
-    result = minimize(halves if l1 else exact, start, jac=True, method="L-BFGS-B", bounds=bounds, options=options)
-    x = result.x[:d] - result.x[d:] if l1 else result.x
+    objective: Exact = halves if l1 else exact
+    result = minimize(objective, start, (), "L-BFGS-B", jac=True, bounds=bounds, options=options)
+    x: Floats = result.x[:d] - result.x[d:] if l1 else result.x
     value, gradient = exact(x)
     least = gradient + np.where(x != 0, l1 * np.sign(x), -np.clip(gradient, -l1, l1))
     return value + l1 * float(np.abs(x).sum()) if float(least @ least) <= 2 * l2 * GAP else None
@@ -89,11 +90,11 @@ def hinge(Z: Floats, l2: float) -> float | None:
     """
     if l2 == 0:
         return None
-    rows, d = Z.shape
+    rows, d = len(Z), Z.shape[1]
     B = Z / (rows * l2) ** 0.5
     a = np.full(rows, 0.5)
     s, t = np.ones(rows), np.ones(rows)  # multipliers of a >= 0 and of a <= 1
-    best = np.inf
+    best = float("inf")
     for _ in range(100):
         x = B.T @ a
         primal = float(np.maximum(1 - B @ x, 0).mean()) + 0.5 * float(x @ x) / rows

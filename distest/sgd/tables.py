@@ -12,6 +12,7 @@ column becomes 0); pixels are divided by 255 instead. A column of ones goes last
 import csv
 import hashlib
 import zipfile
+import zlib
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -51,8 +52,8 @@ class Table:
     def digest(self) -> str:
         """SHA-256 of the training rows, in hex: what an optimum depends on."""
         sha = hashlib.sha256(f"{self.X.shape} {self.y.dtype}".encode())
-        sha.update(self.X)
-        sha.update(self.y)
+        sha.update(self.X.data)
+        sha.update(self.y.data)
         return sha.hexdigest()
 
 
@@ -199,9 +200,9 @@ def _read(path: Path) -> dict[str, NDArray[Any]]:
 
 def _read_npz(path: Path) -> dict[str, NDArray[Any]]:
     try:
-        with np.load(path, allow_pickle=False) as stored:
-            box = {key: stored[key] for key in ("X", "y", "X_test", "y_test") if key in stored}
-    except (ValueError, EOFError, zipfile.BadZipFile, AttributeError, TypeError) as error:
+        with path.open("rb") as file, np.load(file, allow_pickle=False) as stored:
+            box = {key: np.asarray(stored[key]) for key in ("X", "y", "X_test", "y_test") if key in stored}
+    except (ValueError, EOFError, TypeError, zipfile.BadZipFile, zlib.error) as error:  # TypeError: a bare .npy array
         raise UsageError(f"{path} is not an .npz file of plain arrays: {' '.join(str(error).split())}") from None
     if "X" not in box or "y" not in box or ("X_test" in box) != ("y_test" in box):
         raise UsageError(f"{path} needs arrays X and y, and both or neither of X_test and y_test; it has {list(box)}")

@@ -56,9 +56,9 @@ class RowSum(Problem):
         total = math.fsum(self.forward(x, rows)[0] for rows in self._blocks(None))
         return total / self.rows + self._penalty(x)
 
-    def exact(self, x: NDArray[np.float64]) -> tuple[float, NDArray[np.float64]]:
-        """Objective and gradient over all rows in float64 arithmetic, for optima and tests; slow."""
-        value, gradient = self._means(np.asarray(x, dtype=np.float64), None)
+    def exact(self, x: NDArray[np.float64], rows: Rows | None = None) -> tuple[float, NDArray[np.float64]]:
+        """Objective and gradient over some rows, or all, in float64 arithmetic: for optima and tests; slow."""
+        value, gradient = self._means(np.asarray(x, dtype=np.float64), rows)
         return value + self._penalty(x), gradient.astype(np.float64, copy=False)
 
     def _check(self, x: Vector) -> None:
@@ -112,8 +112,9 @@ def parts(tensors: tuple[Tensor, ...], x: Floats) -> list[Floats]:
     """x cut into its tensors, each of its shape; views, so that writing to them writes to x."""
     found, first = [], 0
     for tensor in tensors:
-        found.append(x[first : first + tensor.size].reshape(tensor.shape))
-        first += tensor.size
+        last = first + math.prod(tensor.shape)
+        found.append(x[first:last].reshape(tensor.shape))
+        first = last
     return found
 
 

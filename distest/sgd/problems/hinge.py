@@ -66,8 +66,11 @@ class Hinge(RowSum):
 
     def optimum(self) -> float | None:
         table = self._table()
-        signed = table.X.astype(np.float64) * table.y[:, None]
-        return optima.cached(self, table.digest(), lambda: optima.hinge(signed, self.l2))
+
+        def compute() -> float | None:
+            return optima.hinge(table.X.astype(np.float64) * table.y[:, None], self.l2)
+
+        return optima.cached(self, table.digest(), compute)
 
     def _table(self) -> tables.Table:
         if self.data == "synthetic":

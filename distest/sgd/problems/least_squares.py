@@ -80,8 +80,10 @@ class LeastSquares(RowSum):
         X, y = table.X.astype(np.float64), table.y.astype(np.float64)
         if self.l2:
             gram = X.T @ X / len(X) + self.l2 * np.eye(self.d)
-            return self.exact(np.linalg.solve(gram, X.T @ y / len(X)))[0]
-        return self.exact(np.linalg.lstsq(X, y)[0])[0]
+            best = np.linalg.solve(gram, X.T @ y / len(X))
+        else:
+            best = np.linalg.lstsq(X, y)[0]
+        return self.exact(best.astype(np.float64, copy=False))[0]
 
     def _table(self) -> tables.Table:
         if self.data == "synthetic":
