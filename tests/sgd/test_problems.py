@@ -96,6 +96,15 @@ def test_float32_agrees_with_float64(spec: dict[str, Any]) -> None:
     assert np.linalg.norm(whole - exact) <= 1e-5 * np.linalg.norm(exact)
 
 
+def test_long_sums_do_not_lose_digits(monkeypatch: pytest.MonkeyPatch) -> None:
+    """6,512 blocks of 4 rows, where float32 sums of blocks would be wrong in the 6th digit."""
+    problem = build({"name": "logistic"})
+    x = somewhere(problem)
+    exact = problem.exact(x.astype(np.float64))[1]
+    monkeypatch.setattr(RowSum, "block", 4)
+    assert np.linalg.norm(problem.gradient(x, np.arange(problem.rows)) - exact) <= 2e-7 * np.linalg.norm(exact)
+
+
 @each
 def test_a_gradient_is_the_mean_over_its_rows(spec: dict[str, Any]) -> None:
     """Row by row, with a row that counts twice; the float32 sums differ in their order alone."""

@@ -57,6 +57,16 @@ def test_batches_depend_on_coins_worker_and_step_alone() -> None:
     assert not any(np.array_equal(first, other) for other in others)
 
 
+def test_workers_draw_different_places_of_their_shards() -> None:
+    shards = deal(CLOTHES, 4, "iid", COINS)
+    places = [
+        np.argsort(shards.rows(w))[np.searchsorted(np.sort(shards.rows(w)), shards.batch(w, 7, 32, DATA))]
+        for w in range(4)
+    ]
+    np.testing.assert_array_equal(shards.rows(3)[places[3]], shards.batch(3, 7, 32, DATA))
+    assert len({tuple(place) for place in places}) == 4
+
+
 def test_batches_draw_every_row_of_the_shard_equally() -> None:
     """A chi-square of 70 rows over 40 steps; fails by chance 6e-7 (5 standard deviations)."""
     shards = deal(IONOSPHERE, 4, "iid", COINS)
