@@ -110,7 +110,7 @@ def scaled_gaussian(points: int, columns: int, threshold: float, factor: float, 
     Rows abar ~ N(0, I), magnitudes beta uniform on [0, 1) by column, those of at most `threshold` multiplied by
     `factor`; features abar * beta, labels sign(abar . wbar) with wbar ~ N(0, I). Drawn in this order from
     default_rng(seed). Source: Wangni, Wang, Liu, Zhang, "Gradient Sparsification for Communication-Efficient
-    Distributed Optimization" (2018), section 5.
+    Distributed Optimization" (2018), experiments.
     """
     draw = np.random.default_rng(seed)
     rows = draw.standard_normal((points, columns))

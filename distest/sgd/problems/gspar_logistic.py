@@ -18,14 +18,15 @@ class GsparLogistic(RowSum):
 
     Rows abar ~ N(0, I), labels y = sign(abar . w) with w ~ N(0, I), features a = abar * beta. The magnitudes beta are
     uniform on [0, 1), and those of at most `threshold` are multiplied by `factor`.
-    The paper gives C1 and C2 without saying beyond doubt which is which. threshold=C2, factor=C1 is its text, and
-    makes six data sets that hardly differ; threshold=C1, factor=C2 spreads them as a study of sparsity needs.
+    The paper's C1 (0.6, 0.9) and C2 (1/4, 1/16, 1/64) can be read both ways. threshold=C2, factor=C1 makes six data
+    sets that hardly differ in their gradients; threshold=C1, factor=C2 makes them as different as a study of sparsity
+    needs.
 
     points: training rows. columns: d. threshold, factor: as above. lambda2: weight of the squared norm, without a
     half; 1 / (10 points) at the default size. seed: of the generator.
 
     Source: Wangni, Wang, Liu, Zhang, "Gradient Sparsification for Communication-Efficient Distributed Optimization"
-    (2018), section 5.
+    (2018), experiments.
     """
 
     points: int = 1024

@@ -22,7 +22,7 @@ class Hinge(RowSum):
     256 columns, threshold 0.9 and factor 0.01 it is that paper's set for asynchronous machines.
 
     Source of the generator: Wangni, Wang, Liu, Zhang, "Gradient Sparsification for Communication-Efficient
-    Distributed Optimization" (2018), section 5.
+    Distributed Optimization" (2018), experiments.
     """
 
     data: str = "a9a"

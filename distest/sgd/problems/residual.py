@@ -24,7 +24,7 @@ class Residual(RowSum):
     data: "fashion14" (6,000 training rows, 10 classes, d = 125,578), or a .csv or .npz file.
     width: of the hidden layers. depth: number of branches. l2: weight of half the squared norm (weight decay).
 
-    Source of the start: Zhang, Dauphin, Ma, "Fixup Initialization: Residual Learning Without Normalization" (2019).
+    The start is after Zhang, Dauphin, Ma, "Fixup Initialization: Residual Learning Without Normalization" (2019).
     """
 
     data: str = "fashion14"
