@@ -18,6 +18,7 @@ _KINDS = {
     "protocol": ("protocols", "distest.learning.protocol", "Protocol"),
     "distribution": ("distest.learning.distributions", "distest.learning.distributions.base", "Distribution"),
     "estimator": ("distest.learning.estimators", "distest.learning.estimators.base", "Estimator"),
+    "problem": ("distest.sgd.problems", "distest.sgd.problem", "Problem"),
 }
 
 

@@ -19,12 +19,14 @@ from distest.learning.distributions.base import Distribution
 from distest.learning.estimators.base import Estimator
 from distest.learning.protocol import Protocol
 from distest.learning.task import Family, Loss, Task
+from distest.sgd.problem import Problem
 
 ROOT = Path(__file__).resolve().parents[1]
 KINDS: dict[str, tuple[str, type[Any]]] = {
     "protocol": ("protocols", Protocol),
     "distribution": ("distest.learning.distributions", Distribution),
     "estimator": ("distest.learning.estimators", Estimator),
+    "problem": ("distest.sgd.problems", Problem),
 }
 FILES = [(kind, name) for kind in KINDS for name in catalog.names(kind)]
 TASK = Task(16, 1024)

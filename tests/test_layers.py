@@ -34,6 +34,8 @@ MAY: dict[str, set[str]] = {
     "distest.learning": LEARNING,
     "distest.learning.protocol": LEARNING | {"distest.learning." + f for f in ("norms", "servers", "task")},
     "distest.learning.distributions.base": LEARNING | {"distest.learning.norms"},
+    "distest.sgd": LEARNING,
+    "distest.sgd.problem": LEARNING,
     "distest.catalog": GROUND,
     "distest.candidates": GROUND | {"distest.catalog", "distest.learning"},
     "distest.spec": GROUND | {"distest.catalog", "distest.candidates", "distest.learning"},
@@ -51,6 +53,8 @@ MAY: dict[str, set[str]] = {
 }
 ALONE = "protocols"  # the files of this folder do not import each other
 LAZY = ("distest.wire.mpi", "distest.kernels.jit")  # heavy: imported inside functions only, so that a start is light
+LAZY_LIBRARIES = ("scipy",)  # heavy and optional: the same
+SEEDED = ("distest.sgd.tables",)  # may use numpy's generators: data sets that others define by default_rng(seed)
 LIBRARIES: dict[str, tuple[str, ...]] = {
     "numpy": PACKAGES,
     "msgspec": PACKAGES,
@@ -58,8 +62,8 @@ LIBRARIES: dict[str, tuple[str, ...]] = {
     "numba": ("distest.kernels.jit",),
     "llvmlite": ("distest.kernels.jit",),
     "matplotlib": ("analysis.figures",),
-    "scipy": ("analysis.intervals",),
     "pyarrow": ("distest.learning.user_file",),
+    "scipy": ("analysis.intervals", "distest.sgd.optima"),
     "click": ("distest.cli", "distest.__main__"),
     "rich": ("distest.cli",),
 }
@@ -119,6 +123,8 @@ def faults(module: str, source: str) -> list[str]:
             places = LIBRARIES.get(top, ())
             if not any(inside(module, place) for place in places):
                 found.append(f"{here}; {' and '.join(places) or 'nobody'} may")
+            elif at_once and top in LAZY_LIBRARIES:
+                found.append(f"{here} at once; it is heavy, import it where it is needed")
     return found + [f"{module}:{line}: {what}" for line, what in deeds(module, tree)]
 
 
@@ -130,7 +136,7 @@ def deeds(module: str, tree: ast.Module) -> Iterator[tuple[int, str]]:
         if not isinstance(node, ast.Attribute | ast.Name):
             continue
         name = node.attr if isinstance(node, ast.Attribute) else node.id
-        if ast.unparse(node) in ("np.random", "numpy.random"):
+        if ast.unparse(node) in ("np.random", "numpy.random") and module not in SEEDED:
             yield node.lineno, "numpy.random: randomness comes from distest.coins"
         if name in ("import_module", "__import__") and module not in BY_STRING:
             yield node.lineno, f"{name}: only {', '.join(BY_STRING)} import by string"
@@ -187,8 +193,12 @@ PLANTED = [
     ("distest.kernels.prefix", "from distest.kernels.jit import prefix", "it is heavy"),
     ("distest.cli.learn_", "from distest.wire.mpi import Mpi", "it is heavy"),
     ("analysis.compare", "import matplotlib.pyplot as plt", "analysis.figures may"),
-    ("distest.learning.run", "import scipy.stats", "analysis.intervals may"),
+    ("distest.learning.run", "import scipy.stats", "analysis.intervals and distest.sgd.optima may"),
+    ("distest.sgd.optima", "from scipy.optimize import minimize", "it is heavy"),
     ("distest.learning.run", "import pandas", "nobody may"),
+    ("distest.sgd.problem", "from distest.sgd.tables import Table", "may import analysis.bounds"),
+    ("distest.sgd.problems.mlp", "from distest.learning.norms import l1", "may import analysis.bounds"),
+    ("distest.sgd.shards", "import numpy as np\nnp.random.default_rng(0)", "randomness comes from distest.coins"),
     ("distest.records", "import pickle", "nobody may"),
     ("distest.learning.run", "from .task import Task", "nobody may"),
     ("distest.learning.run", "import numpy as np\nnp.random.seed(0)", "randomness comes from distest.coins"),
@@ -209,4 +219,6 @@ def test_a_planted_fault_is_caught_with_its_line(module: str, source: str, why: 
 def test_what_is_allowed_is_not_a_fault() -> None:
     assert faults("protocols.x", "from distest.learning.protocol import Protocol\nimport numpy as np") == []
     assert faults("distest.cli.learn_", "def f() -> None:\n    from distest.wire.mpi import Mpi") == []
+    assert faults("distest.sgd.optima", "def f() -> None:\n    from scipy.optimize import minimize") == []
+    assert faults("distest.sgd.tables", "import numpy as np\nnp.random.default_rng(0)") == []
     assert faults("distest.kernels.jit.prefix", "from distest.kernels.jit.bitpack import read\nimport numba") == []

@@ -306,6 +306,11 @@ class Thread(Transport):
     def allgather(self, chunk: Chunk) -> list[Chunk]:
         return self._everything(chunk)
 
+    def broadcast(self, chunk: Chunk | None) -> Chunk:
+        mine = None if chunk is None else (chunk.payload.tobytes(), chunk.n_bits)
+        data, n_bits = self.meeting.swap(self.rank, mine)[0]
+        return Chunk(np.frombuffer(data, np.uint8), n_bits)
+
     def total(self, tally: NDArray[np.int64]) -> NDArray[np.int64]:
         everything: list[NDArray[np.int64]] = self.meeting.swap(self.rank, tally)
         return np.asarray(np.sum(everything, axis=0), np.int64)
@@ -453,3 +458,68 @@ def test_an_error_names_the_rank_it_came_from() -> None:
 
     with pytest.raises(PartyError, match=r"round 0, servers \d+-\d+ on rank 2: OSError: no such sample"):
         on_ranks(3, lambda t: Channel(M, t, "referee").exchange(Turn(0, ALL, "referee"), fails, hear))
+
+
+# ---- the referee speaks
+
+
+def announcing(channel: Channel, readers: Any = "servers", said: str = "10110") -> list[str]:
+    """Everyone speaks, then the referee says some bits; what this rank heard of it."""
+    channel.exchange(Turn(0, ALL, "referee"), say, hear)
+    heard: list[str] = []
+
+    def speak() -> Messages:
+        bits = np.packbits([int(bit) for bit in said])
+        return Messages(bits, len(said), 1, len(said))
+
+    def listen(reader: BitReader) -> None:
+        heard.append(f"{int(reader.fixed(1, len(said))[0, 0]):0{len(said)}b}")
+
+    channel.announce(Turn(1, range(0), readers), speak, listen)
+    return heard
+
+
+@pytest.mark.parametrize(
+    ("readers", "direction", "bits"), [("servers", "down_broadcast", 5), ("each", "down_unicast", 5 * M)]
+)
+def test_a_word_of_the_referee_is_booked_once_or_once_a_server(readers: Any, direction: Any, bits: int) -> None:
+    channel = solo(keep=True)
+    assert announcing(channel, readers) == ["10110"]
+    assert channel.ledger.payload(direction) == bits
+    assert channel.ledger.totals()["payload_bits_down"] == bits
+    assert channel.ledger.totals()["payload_bits_up"] == 3 * M
+    assert channel.ledger.by_party(M).tolist() == [3] * M  # what the servers wrote themselves
+    assert channel.board is not None
+    assert channel.board.digest() == channel.digest()
+
+
+@pytest.mark.parametrize("size", [2, 3, 5])
+def test_every_rank_hears_the_referee_and_the_transcript_is_that_of_one_process(size: int) -> None:
+    alone = solo()
+    announcing(alone)
+
+    def work(transport: Transport) -> Any:
+        channel = Channel(M, transport, "blackboard")
+        return announcing(channel), channel.digest(), channel.ledger.by_round()
+
+    found = on_ranks(size, work)
+    assert all(heard == ["10110"] for heard, _, _ in found)
+    assert found[0][1:] == (alone.digest(), alone.ledger.by_round())
+
+
+def test_a_board_keeps_what_the_referee_said(tmp_path: Any) -> None:
+    channel = solo(keep=True)
+    announcing(channel, "each")
+    assert channel.board is not None
+    channel.board.save(tmp_path / "board")
+    again = Replay(Board.load(tmp_path / "board"), Solo(), "blackboard")
+    assert announcing(again, "each") == ["10110"]
+    assert (again.digest(), again.ledger.by_round()) == (channel.digest(), channel.ledger.by_round())
+    assert again.left() == 0
+
+
+@pytest.mark.parametrize("model", ["referee", "one-way"])
+def test_in_other_models_the_referee_is_silent(model: Model) -> None:
+    channel = solo(model)
+    with pytest.raises(ModelError, match="the referee speaks for itself and in the blackboard model alone"):
+        channel.announce(Turn(0, range(0), "servers"), lambda: say(range(1)), lambda reader: None)
