@@ -50,6 +50,13 @@ class Messages:
         each = [np.broadcast_to(np.asarray(part.lengths, np.int64), part.count) for part in spoken]
         return cls(out, at, count, np.concatenate(each))
 
+    @classmethod
+    def of_bytes(cls, data: bytes) -> "Messages":
+        """One message of whole bytes."""
+        room = bitpack.room(8 * len(data))
+        room[: len(data)] = np.frombuffer(data, np.uint8)
+        return cls(room, 8 * len(data), 1, 8 * len(data))
+
     def to_bytes(self) -> bytes:
         """The ceil(n_bits / 8) bytes that travel."""
         return self.data[: (self.n_bits + 7) // 8].tobytes()

@@ -18,6 +18,8 @@ _KINDS = {
     "protocol": ("protocols", "distest.learning.protocol", "Protocol"),
     "distribution": ("distest.learning.distributions", "distest.learning.distributions.base", "Distribution"),
     "estimator": ("distest.learning.estimators", "distest.learning.estimators.base", "Estimator"),
+    "compressor": ("distest.sgd.compressors", "distest.sgd.compressor", "Compressor"),
+    "exchange": ("distest.sgd.exchanges", "distest.sgd.exchange", "Exchange"),
     "problem": ("distest.sgd.problems", "distest.sgd.problem", "Problem"),
 }
 

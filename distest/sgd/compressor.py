@@ -1,0 +1,39 @@
+"""Compressor: a gradient as one message, and back."""
+
+import math
+from abc import ABC, abstractmethod
+from typing import ClassVar
+
+from distest.bits import BitReader, Messages
+from distest.coins import Coins, PublicCoins
+from distest.sgd.problem import Vector
+
+
+class Compressor(ABC):
+    """A code for vectors of d float32 coordinates; implementations are frozen dataclasses of plain values.
+
+    The reader knows d, the public coins and the compressor; all else is in the bits, norms and indices included. A
+    vector has finite coordinates: who calls `encode` has checked that.
+
+    Laws: decode(encode(x)) has d finite coordinates and reads the whole message; the same on every rank; an unbiased
+    compressor is right on average over its coins; |decode(encode(x)) - x|^2 is on average at most distortion(d) |x|^2;
+    any bits give a vector or a WireError.
+    """
+
+    unbiased: ClassVar[bool] = False
+
+    def check(self, d: int) -> None:
+        """Raise UsageError where vectors of d coordinates cannot be coded."""
+        return
+
+    @abstractmethod
+    def encode(self, x: Vector, worker: int, coins: Coins) -> Messages:
+        """One message. worker: whose words of the private and public coins are used."""
+
+    @abstractmethod
+    def decode(self, reader: BitReader, d: int, worker: int, coins: PublicCoins) -> Vector:
+        """Read one message of a worker, float32 (d,), and book its bits. Raises WireError."""
+
+    def distortion(self, d: int) -> float:
+        """A bound on E |decode(encode(x)) - x|^2 / |x|^2 for every x of d coordinates; inf where none is known."""
+        return math.inf

@@ -1,0 +1,1 @@
+"""Codes for gradients: one a file, found by listing this folder."""

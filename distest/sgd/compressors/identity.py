@@ -1,0 +1,61 @@
+"""Identity: the vector itself, in single or half precision."""
+
+from dataclasses import dataclass
+from typing import ClassVar, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from distest.bits import BitReader, Messages
+from distest.coins import Coins, PublicCoins
+from distest.errors import UsageError, WireError
+from distest.kernels import bitpack
+from distest.sgd.compressor import Compressor
+from distest.sgd.problem import Vector
+
+_ROUNDING = {"float32": 0.0, "float16": 2.0**-22, "bfloat16": 2.0**-16}  # squared relative error, normal numbers
+
+
+@dataclass(frozen=True)
+class Identity(Compressor):
+    """Every coordinate as it is: 32 bits, or 16 rounded to the nearest (ties to even).
+
+    precision: "float32"; "float16" (largest value 65,504, beyond which encode raises UsageError; numbers below 6e-5 lose
+    digits, so that no bound on the distortion holds); "bfloat16" (the upper half of a float32).
+    """
+
+    precision: Literal["float32", "float16", "bfloat16"] = "float32"
+    unbiased: ClassVar[bool] = False
+
+    def encode(self, x: Vector, worker: int, coins: Coins) -> Messages:
+        return Messages.of_bytes(self._rounded(x).byteswap().tobytes())  # most significant byte first
+
+    def decode(self, reader: BitReader, d: int, worker: int, coins: PublicCoins) -> Vector:
+        width = 32 if self.precision == "float32" else 16
+        start = reader.need(d * width)
+        data, _, _ = reader.raw()
+        words = bitpack.unpack(data, start, width, d)
+        reader.took(1, d * width)
+        if self.precision == "float16":
+            x = words.astype(np.uint16).view(np.float16).astype(np.float32)
+        else:
+            x = (words << np.uint64(32 - width)).astype(np.uint32).view(np.float32)
+        if not np.isfinite(x).all():
+            raise WireError("a coordinate is not a finite number")
+        return x
+
+    def distortion(self, d: int) -> float:
+        return float("inf") if self.precision == "float16" else _ROUNDING[self.precision]
+
+    def _rounded(self, x: Vector) -> NDArray[np.unsignedinteger]:
+        """The bits of each coordinate."""
+        if self.precision == "float32":
+            return x.view(np.uint32)
+        if self.precision == "float16":
+            with np.errstate(over="ignore"):
+                half = x.astype(np.float16)
+            if not np.isfinite(half).all():
+                raise UsageError(f"float16 holds numbers up to 65,504, a gradient has {np.abs(x).max():.6g}")
+            return half.view(np.uint16)
+        bits = x.view(np.uint32).astype(np.uint64)
+        return ((bits + 0x7FFF + ((bits >> 16) & 1)) >> 16).astype(np.uint16)

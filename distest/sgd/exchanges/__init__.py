@@ -1,0 +1,1 @@
+"""Ways to a mean: one a file, found by listing this folder."""

@@ -1,0 +1,57 @@
+"""Link: turns of a training run, numbered; vectors in, vectors out."""
+
+from collections.abc import Callable
+
+import numpy as np
+
+from distest.bits import BitReader, Messages
+from distest.wire.channel import Channel, Tally
+from distest.wire.turn import Turn
+
+Encode = Callable[[int], Messages]
+Decode = Callable[[int, BitReader], None]
+_NOTHING = np.zeros(0, np.int64)
+
+
+class Link:
+    """W workers, parties 0..W-1, and a server, the referee, on a channel of the blackboard model."""
+
+    def __init__(self, channel: Channel, round: int = 0):
+        self.channel, self.round = channel, round
+
+    @property
+    def workers(self) -> int:
+        """W."""
+        return self.channel.parties
+
+    @property
+    def hosts_server(self) -> bool:
+        """Whether the server lives on this rank."""
+        return self.channel.hosts_referee
+
+    def board(self, encode: Encode, decode: Decode, speakers: range | None = None) -> None:
+        """Each speaker writes one message, every rank reads all of them; decode is called in any order of workers."""
+        self._exchange(Turn(self._next(), speakers or range(self.workers), "board"), encode, decode)
+
+    def up(self, encode: Encode, decode: Decode, speakers: range | None = None) -> None:
+        """Each speaker writes one message to the server, whose rank reads it."""
+        self._exchange(Turn(self._next(), speakers or range(self.workers), "referee"), encode, decode)
+
+    def down(self, encode: Callable[[], Messages], decode: Callable[[BitReader], None], each: bool = True) -> None:
+        """The server writes one message, every rank reads it; charged for each worker, or once."""
+        self.channel.announce(Turn(self._next(), range(0), "each" if each else "servers"), encode, decode)
+
+    def _exchange(self, turn: Turn, encode: Encode, decode: Decode) -> None:
+        def speak(block: range) -> Messages:
+            return Messages.join([encode(worker) for worker in block])
+
+        def hear(block: range, reader: BitReader) -> Tally:
+            for worker in block:
+                decode(worker, reader)
+            return _NOTHING
+
+        self.channel.exchange(turn, speak, hear)
+
+    def _next(self) -> int:
+        self.round += 1
+        return self.round - 1

@@ -1,0 +1,1 @@
+"""Methods of training: one a file, found by listing this folder."""
