@@ -4,7 +4,7 @@ import math
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
-from analysis.bounds.applicable import best_lower_bits
+from analysis.bounds.applicable import best_lower, best_lower_bits
 from analysis.bounds.total_bits_l2 import bits_under_prior
 
 Row = dict[str, Any]
@@ -70,7 +70,8 @@ def summary(records: Iterable[Row]) -> list[Row]:
     """One row a spec: means over repeats, and the bits that are provably needed.
 
     lower_bound_bits is for the worst p at this l2 error: no ratio is formed, since p was not the worst. Under the
-    prior of the bound itself (cos2_haar) it is for that prior, and measured/provable is bits over it.
+    prior of the bound itself (cos2_haar) it is for that prior, and measured/provable is bits over it. With several
+    samples per server there is the l1 error instead that is provable for the worst p at these bits.
     """
     rows = []
     for group in groups(records):
@@ -89,18 +90,41 @@ def summary(records: Iterable[Row]) -> list[Row]:
             "l2^2 s.e.": standard_error([r["l2_squared"] for r in group]),
             "predicted": predicted(group),
             "lower bound, bits": None,
+            "lower bound, l1": None,
         }
         if under_prior and l2_squared > 0:
             needed = bits_under_prior(l2_squared, prior["n_sub"], prior["a"], prior["D"])
             row["lower bound, bits"] = round(needed)
             row["measured/provable"] = bits / needed if needed > 0 else None
             row["prior"] = f"n'={prior['n_sub']} a={prior['a']} D={prior['D']:g}"
-        elif first["s"] == 1 and l2_squared > 0:
-            row["lower bound, bits"] = round(best_lower_bits(first["n"], first["m"], "l2_squared", l2_squared).value)
+        elif (promised := _class_of(first)) is not None and first["s"] == 1 and l2_squared > 0:
+            bound = best_lower_bits(first["n"], first["m"], "l2_squared", l2_squared, **promised)
+            row["lower bound, bits"] = round(bound.value)
+        elif promised is not None and first["s"] > 1:
+            row["lower bound, l1"] = _least_l1(first, bits, promised)
         row["seconds"] = mean([r["seconds"] for r in group])
         row["padded n"] = first["padded_n"]
         rows.append(row)
     return rows
+
+
+def _class_of(record: Row) -> Row | None:
+    """The class of p for which a protocol is made, as the bounds name it; None where no bound is stated for it."""
+    family, options = record["family"], record["spec"]["protocol"]
+    if family == "all":
+        return {}
+    if family == "histogram" and options["pieces"] >= 3:
+        return {"family": family, "pieces": options["pieces"]}
+    if family == "sparse" and options["support"] >= 2:
+        return {"family": family, "support": options["support"]}
+    return None
+
+
+def _least_l1(record: Row, bits: float, promised: Row) -> float:
+    """The l1 error provable for the worst p with several samples per server, at the cap of a server or these bits."""
+    cap = record["bits_per_server"]
+    total = bits if cap is None else None
+    return best_lower(record["n"], record["m"], record["s"], "l1", total, cap, **promised).value
 
 
 def predicted(group: Sequence[Row]) -> float | None:

@@ -10,7 +10,7 @@ from typing import Any
 import msgspec
 import numpy as np
 
-from distest import catalog, records
+from distest import candidates, catalog, records
 from distest.coins import DataCoins, from_seed
 from distest.errors import UsageError, unknown
 from distest.learning import norms, sampling
@@ -21,7 +21,7 @@ from distest.learning.protocol import Protocol
 from distest.learning.roster import Roster
 from distest.learning.run import Notice, Outcome, learn
 from distest.learning.task import Task
-from distest.spec import LearnSpec
+from distest.spec import EVERY, LearnSpec
 from distest.wire.board import Board
 from distest.wire.channel import Channel
 from distest.wire.transport import Transport
@@ -111,7 +111,7 @@ def plan(spec: LearnSpec) -> list[Trial]:
     estimator: Estimator = catalog.build("estimator", spec.estimator)
     roster = _roster(spec.servers)
     trials = []
-    for table in spec.protocols:
+    for table in expanded(spec, task):
         protocol: Protocol[Any] = catalog.build("protocol", table, task=task)
         if prior is not None:
             truth = load_truth(msgspec.structs.replace(spec, distribution=_prior(prior, protocol)))
@@ -129,6 +129,17 @@ def _roster(table: dict[str, Any]) -> Roster:
         return msgspec.convert(table, Roster)
     except msgspec.ValidationError as error:
         raise UsageError(f"servers: {error}") from None
+
+
+def expanded(spec: LearnSpec, task: Task) -> list[dict[str, Any]]:
+    """The protocols of a spec, `every` replaced by all that fit. Raises UsageError where none does."""
+    out: list[dict[str, Any]] = []
+    for table in spec.protocols:
+        if table.get("name") == EVERY:
+            out += [found.spec for found in candidates.some_fitting(candidates.Problem.of(table, task))]
+        else:
+            out.append(table)
+    return out
 
 
 def _prior(table: dict[str, Any], protocol: Protocol[Any]) -> dict[str, Any]:
@@ -268,6 +279,7 @@ def _record(
         "s": task.s,
         "padded_n": protocol.padded_n(),
         "model": protocol.model,
+        "family": protocol.family,
         "coins": protocol.coin_use,
         "bits_per_server": protocol.bits_per_server(),
         "truth": trial.truth.described,

@@ -16,23 +16,25 @@ makes six specs. Keys are those of --set.
 import copy
 import itertools
 import tomllib
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, Literal
 
 import msgspec
 
-from distest import catalog
+from distest import candidates, catalog
 from distest.errors import UsageError, unknown
 from distest.learning.task import Loss
 
 Table = dict[str, Any]
+EVERY = "every"  # in place of a name: all protocols that fit the problem
 
 
 class LearnSpec(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """One or more protocols on one problem.
 
-    protocols: tables such as {"name": "grouping", "bits": 3}. Exactly one of distribution ({"name": "zipf", ...})
+    protocols: tables such as {"name": "grouping", "bits": 3}; {"name": "every", "family": "monotone", "bits": 3}
+    stands for all that fit (see `candidates`). Exactly one of distribution ({"name": "zipf", ...})
     and data ({"name": "departures", ...} of the bundle, or {"file": path, "column": name}). sampling: "iid", or
     "dealt" (without replacement; measured against a held-out half). estimator: what is made of
     the estimate, a table such as {"name": "merge", "pieces": 8}. servers: what sets some servers apart, see `Roster`.
@@ -167,14 +169,32 @@ def normalise(table: Table) -> Table:
     return table
 
 
-def spread_bits(protocols: Sequence[Table], bits: int) -> None:
-    """Give a budget of bits per server to every protocol that takes one. Raises UsageError where none does."""
-    takers = [p for p in protocols if "bits" in catalog.options("protocol", str(p.get("name")))]
+def spread(protocols: Sequence[Table], key: str, value: Any) -> None:
+    """Give an option such as bits to every protocol that takes one. Raises UsageError where none does."""
+    takers = [p for p in protocols if key in options_of(str(p.get("name")))]
     if not takers:
         names = ", ".join(str(p.get("name")) for p in protocols)
-        raise UsageError(f"--bits {bits} fits none of the protocols asked for ({names}): they have no option 'bits'")
+        raise UsageError(f"--{key} {value} fits none of the protocols asked for ({names}): they have no option {key!r}")
     for protocol in takers:
-        protocol.setdefault("bits", bits)
+        protocol.setdefault(key, value)
+
+
+def options_of(name: str) -> Iterable[str]:
+    """What may be set for a protocol, or for `every`. Raises UsageError for an unknown name."""
+    return candidates.OPTIONS if name == EVERY else catalog.options("protocol", name)
+
+
+def law_for_every(protocols: Sequence[Table]) -> Table | None:
+    """A law of the class that `every` asks about, where it stands alone and has one; for specs that name none."""
+    if [p.get("name") for p in protocols] != [EVERY]:
+        return None
+    asked = protocols[0]
+    laws: dict[str, Table] = {
+        "all": {"name": "uniform"},
+        "monotone": {"name": "monotone"},
+        "histogram": {"name": "pieces", "k": asked.get("pieces")},
+    }
+    return laws.get(str(asked.get("family", "all")))
 
 
 def check(table: Table) -> LearnSpec:

@@ -34,8 +34,8 @@ class HaarWavelet(RefereeProtocol):
 
     lam: 2^-20 or more; without it s^(-1/2), where no rounding noise, at most lam^2/4 a coefficient, is larger than the
     noise that s samples can have in one coefficient, 1/(2s). threshold: whether the referee drops averages
-    whose square is at most ln 2^t estimated variances: much better for p of few pieces (up to 10 times), a
-    little for others; no formula for the risk. Raises UsageError for one sample a server, and for lam out of range.
+    whose square is at most ln 2^t estimated variances: several times better for p of few pieces, about the same for
+    others; no formula for the risk. Raises UsageError for one sample a server, and for lam out of range.
 
     Source: after Donoho, Johnstone, Kerkyacharian, Picard, "Density estimation by wavelet thresholding" (1996), and
     Alistarh, Grubic, Li, Tomioka, Vojnovic, "QSGD" (2017), the random rounding; risk: docs/bounds.md, Proposition P25.
@@ -61,7 +61,7 @@ class HaarWavelet(RefereeProtocol):
     @property
     def step(self) -> float:
         """What coefficients are multiples of."""
-        return self.task.s**-0.5 if self.lam is None else self.lam
+        return 1 / math.sqrt(self.task.s) if self.lam is None else self.lam
 
     @property
     def grid(self) -> haar.Grid:

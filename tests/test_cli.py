@@ -154,9 +154,79 @@ BAD: dict[str, tuple[list[str], str]] = {
     "audit of nothing": (["audit"], "FOLDER"),
     "audit of a missing folder": (["audit", "nowhere"], "is not a readable records file"),
     "bounds without n": (["bounds", "--m", "3"], "--n"),
-    "bounds with n too small": (["bounds", "--n", "1", "--m", "3"], "at least 2 symbols"),
+    "bounds with n too small": (["bounds", "--n", "1", "--m", "3"], "2 <= n < 2^31 symbols, got n=1"),
     "bounds with no bits": (["bounds", "--n", "4", "--m", "3", "--bits", "0"], "at least one bit"),
     "bounds with a negative error": (["bounds", "--n", "4", "--m", "3", "--error", "-1"], "a risk is positive"),
+    "bounds with more pieces than symbols": (
+        ["bounds", "--n", "16", "--m", "3", "--family", "histogram", "--pieces", "17"],
+        "pieces is 1 to n=16",
+    ),
+    "bounds with more support than symbols": (
+        ["bounds", "--n", "16", "--m", "3", "--family", "sparse", "--support", "17"],
+        "support is 1 to n=16",
+    ),
+    "bounds with pieces of nothing": (
+        ["bounds", "--n", "16", "--m", "3", "--pieces", "3"],
+        "with the family 'histogram'",
+    ),
+    "bounds without support": (["bounds", "--n", "16", "--m", "3", "--family", "sparse"], "with the family 'sparse'"),
+    "bounds for one symbol": (
+        ["bounds", "--n", "16", "--m", "3", "--family", "sparse", "--support", "1"],
+        "support of at least 2",
+    ),
+    "bounds of an unknown family": (["bounds", "--n", "16", "--m", "3", "--family", "falling"], "'falling'"),
+    "every with no bits": (learn("--protocol", "every", "--bits", "0"), "at least one bit, got bits=0"),
+    "every below all minima": (
+        learn("--protocol", "every", "--bits", "3", "--s", "5"),
+        "keeps to 3 bits a server; the least is 11, of multiset",
+    ),
+    "every of an unknown family": (learn("--protocol", "every", "--family", "monotne"), "did you mean 'monotone'?"),
+    "every with more pieces than symbols": (
+        learn("--protocol", "every", "--family", "histogram", "--pieces", "10"),
+        "pieces is 1 to n=9, got pieces=10",
+    ),
+    "every with more support than symbols": (
+        learn("--protocol", "every", "--family", "sparse", "--support", "10"),
+        "support is 1 to n=9, got support=10",
+    ),
+    "every sparse without support": (
+        learn("--protocol", "every", "--family", "sparse"),
+        "support goes with the family",
+    ),
+    "every with a misspelt option": (
+        learn("--protocol", "every:bit=3"),
+        "no option of every 'bit' (did you mean 'bits'?)",
+    ),
+    "every with bits of another type": (learn("--protocol", "every:bits=x"), "every: option bits='x' does not fit"),
+    "family for one protocol": (learn("--protocol", "full_sample", "--family", "all"), "have no option 'family'"),
+    "support for nobody": (learn("--protocol", "full_sample", "--support", "2"), "have no option 'support'"),
+    "more support than symbols": (learn("--protocol", "sparse_hash:bits=2", "--support", "10"), "support of 1 to 9"),
+    "a prior outside its box": (
+        [
+            "learn",
+            "--protocol",
+            "full_sample",
+            "--n",
+            "16",
+            "--m",
+            "60",
+            "--distribution",
+            "cos2_haar:n_sub=16,a=2,D=1.5",
+        ],
+        "box size must lie in (0, 1), got D=1.5",
+    ),
+    "a prior of pairs outside its box": (
+        ["learn", "--protocol", "full_sample", "--n", "16", "--m", "60", "--distribution", "pairs:n_sub=16,D=-0.1"],
+        "box size must lie in (0, 1), got D=-0.1",
+    ),
+    "a prior on too many symbols": (
+        ["learn", "--protocol", "full_sample", "--n", "16", "--m", "60", "--distribution", "pairs:n_sub=18,D=0.5"],
+        "n_sub=18",
+    ),
+    "a budget in all that leaves no bit": (
+        ["learn", "--protocol", "every:total_bits=50", "--n", "9", "--m", "60"],
+        "keeps to 0 bits a server; the least is 1",
+    ),
     "unknown list": (["list", "protocol"], "protocols"),
 }
 
@@ -449,6 +519,42 @@ def test_bounds_print_what_is_provable(distest: Command) -> None:
     assert sum(row["binds"] for row in rows) >= 2
     assert all(row["sense"] != "asymptotic" for row in rows if row["binds"])
     assert distest("bounds", "--n", "256", "--m", "25600", "--error", "1e-4").code == 0
+
+
+def test_bounds_print_what_protocols_promise_and_mark_the_best_of_both(distest: Command) -> None:
+    ended = distest("bounds", "--n", "256", "--m", "25600", "--bits", "3", "--loss", "l2", "--json")
+    rows = [json.loads(line) for line in ended.out.splitlines()]
+    assert {row["kind"] for row in rows} == {"lower", "risk"}
+    lower, upper = (next(row for row in rows if row["binds"] and row["kind"] == kind) for kind in ("lower", "risk"))
+    assert sum(row["binds"] for row in rows) == 2
+    assert upper["value"] == min(row["value"] for row in rows if row["kind"] == "risk")
+    assert lower["value"] <= upper["value"] == pytest.approx(255**2 / (256 * 25600 * 7))
+    assert upper["constants"]["bits per server"] == 3
+    several = distest(
+        "bounds", "--n", "16", "--m", "500", "--s", "64", "--total-bits", "90000", "--loss", "l1", "--json"
+    )
+    rows = [json.loads(line) for line in several.out.splitlines()]
+    assert {"6.5b", "multiset"} <= {row["name"].split(" ")[0] for row in rows}
+    monotone = distest("bounds", "--n", "4096", "--m", "9000", "--family", "monotone", "--bits", "7")
+    assert (monotone.code, monotone.err) == (0, "")
+    assert "no lower bound is stated for monotone p in l2" in " ".join(monotone.out.split())
+
+
+def test_every_runs_what_fits_and_says_what_is_provable(distest: Command) -> None:
+    """Without a law it takes one of the class; the table has a row for each protocol that fits."""
+    sizes = ["--n", "64", "--m", "900", "--bits", "4", "--loss", "l1"]
+    ended = distest("learn", "--protocol", "every", "--family", "monotone", *sizes, "--json")
+    assert (ended.code, ended.err) == (0, "")
+    rows = [json.loads(line) for line in ended.out.splitlines()]
+    assert {"monotone_cells", "grouping", "balanced_hash"} <= {row["protocol"] for row in rows}
+    assert "monotone_l2" not in {row["protocol"] for row in rows}
+    assert all(row["bits_per_server"] <= 4 for row in rows)
+    assert {row["spec"]["distribution"]["name"] for row in rows} == {"monotone"}
+    shown = " ".join(distest("learn", "--protocol", "every", "--family", "monotone", *sizes).out.split())
+    assert "for the worst of monotone p, l1: at least" in shown
+    assert "is promised, by monotone_cells tau=" in shown
+    many = " ".join(distest("learn", "--protocol", "every", "--n", "16", "--m", "50", "--s", "20").out.split())
+    assert "lower bound, l1" in many
 
 
 def test_help_names_every_command_and_no_argument_is_help(distest: Command) -> None:

@@ -63,7 +63,7 @@ def test_a_command_that_is_printed_can_be_typed(document: str, line: str, monkey
         return
     table = specs_of(given)
     for protocol in table["protocols"]:
-        assert set(protocol) - {"name"} <= set(catalog.options("protocol", protocol["name"]))
+        assert set(protocol) - {"name"} <= set(spec.options_of(protocol["name"]))
     if given["data"] and not Path(given["data"]).suffix:
         from distest.learning.population import bundled
 

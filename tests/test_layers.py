@@ -15,7 +15,7 @@ GROUND = {"distest.errors"}
 BITS = GROUND | {"distest.kernels", "distest.bits"}
 CODING = BITS | {"distest.codecs"}
 LEARNING = CODING | {"distest.coins", "distest.wire", "distest.data", "analysis.bounds"}
-RUNNING = LEARNING | {"distest.learning", "distest.catalog", "distest.spec", "distest.records"}
+RUNNING = LEARNING | {"distest.learning", "distest.catalog", "distest.candidates", "distest.spec", "distest.records"}
 
 # part -> what it may import beside itself; the longest name that fits a module is its part. So a contract that has
 # an entry of its own may not import what keeps it.
@@ -35,7 +35,8 @@ MAY: dict[str, set[str]] = {
     "distest.learning.protocol": LEARNING | {"distest.learning." + f for f in ("norms", "servers", "task")},
     "distest.learning.distributions.base": LEARNING | {"distest.learning.norms"},
     "distest.catalog": GROUND,
-    "distest.spec": GROUND | {"distest.catalog", "distest.learning"},
+    "distest.candidates": GROUND | {"distest.catalog", "distest.learning"},
+    "distest.spec": GROUND | {"distest.catalog", "distest.candidates", "distest.learning"},
     "distest.experiment": RUNNING,
     "distest.audit": RUNNING | {"distest.experiment"},
     "distest.rank": GROUND | {"distest.wire.turn"},

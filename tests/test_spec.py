@@ -185,13 +185,13 @@ def test_values_are_read_as_toml_reads_them(text: str, value: Any) -> None:
 
 def test_a_budget_goes_to_every_protocol_that_takes_one_and_has_none() -> None:
     protocols = [specs.named(p) for p in ("grouping", "full_sample", "balanced_hash:bits=5")]
-    specs.spread_bits(protocols, 2)
+    specs.spread(protocols, "bits", 2)
     assert [p.get("bits") for p in protocols] == [2, None, 5]
 
 
 def test_a_budget_that_fits_nobody_is_refused() -> None:
     with pytest.raises(UsageError, match=r"--bits 2 fits none of the protocols asked for \(full_sample\)"):
-        specs.spread_bits([{"name": "full_sample"}], 2)
+        specs.spread([{"name": "full_sample"}], "bits", 2)
 
 
 # ---- checks

@@ -90,8 +90,12 @@ def shortfall(mean: float, s: int) -> float:
     return min(1.0, last / (1.0 - ratio)) if ratio < 1.0 else 1.0
 
 
-def total_bits_many_samples_l1(n: int, m: int, s: int, bits_total: float, capped: bool) -> Bound:
+def total_bits_many_samples_l1(
+    n: int, m: int, s: int, bits_total: float, capped: bool, room: list[int] | None = None
+) -> Bound:
     """Return the l1 error that is provable for B bits in all and m servers of exactly s samples.
+
+    room: the most symbols n' (cells) for each D of `THETAS[1:]`; n for all of them if left out.
 
     capped: B bounds every run, whatever the samples (m b for a hard cap b); otherwise it is the expected length.
     Maximum over n', D, the truncation Y and the Poisson mean s0 of G((2/n') T, D) - 2D P - 2D gamma, with P = m
@@ -104,17 +108,19 @@ def total_bits_many_samples_l1(n: int, m: int, s: int, bits_total: float, capped
     if not bits_total >= 0:
         raise ValueError(f"the expected number of bits is at least 0, got {bits_total}")
     D, best, found = THETAS[1:], 0.0, {"n_sub": float(n - n % 2), "D": 0.0}
+    most = np.full(D.size, n) if room is None else np.asarray(room)
+    sizes = _sizes(n) if room is None else sorted({2 * (k // 2) for k in room if k >= 2})
     for failure in _FAILURES:
         mean = _mean_for(s, failure / m)
         gamma = 0.0 if capped else math.sqrt(failure) * 0.1
         bits = bits_total if capped else bits_total * (1.0 + failure / gamma)
-        for n_sub in _sizes(n):
+        for n_sub in sizes:
             data = m * mean * np.arctanh(D) / D
             for Y in _truncations(mean / n_sub, n_sub, m, bits):
                 R, V = restricted(mean / n_sub, Y, THETAS)
                 R, V = np.maximum.accumulate(R)[1:], np.maximum.accumulate(V)[1:]
                 trace = np.minimum(data, poisson_trace(R, V, n_sub, m, bits))
-                errors = G(2.0 * trace / n_sub, D) - 2.0 * D * (failure + gamma)
+                errors = np.where(most >= n_sub, G(2.0 * trace / n_sub, D) - 2.0 * D * (failure + gamma), 0.0)
                 place = int(np.argmax(errors))
                 if errors[place] > best:
                     best = float(errors[place])

@@ -1,4 +1,4 @@
-"""Classes with structure, k-histograms and monotone p: which of the bounds above they inherit (6.4)."""
+"""Classes with structure, sparse p, k-histograms and monotone p: which of the bounds above they inherit (6.4)."""
 
 from __future__ import annotations
 
@@ -10,10 +10,11 @@ import numpy as np
 
 from analysis.bounds.bound import BAYES_RATIO, Bound, Loss, Unit, check_sizes
 from analysis.bounds.many_samples import trace_of_many_samples
+from analysis.bounds.poisson_servers import THETAS, total_bits_many_samples_l1
 from analysis.bounds.prior import half_widths
 from analysis.bounds.total_bits_l1 import G, PairGrid, information_needed
 
-Family = Literal["all", "histogram", "monotone"]
+Family = Literal["all", "sparse", "histogram", "monotone"]
 
 _MILLION = 1_000_000
 _SOURCE = "docs/bounds.md, section 6.4"
@@ -48,6 +49,20 @@ def as_histogram(bound: Bound, n: int, k: int) -> Bound:
         problem=f"k-histograms on n symbols, by the problem '{bound.problem}' on fewer of them",
         regime=f"pieces take the place of symbols: {bound.regime}",
         constants={**bound.constants, "pieces": float(k), "domain": float(n)},
+        source=f"{_SOURCE}, and {bound.source}",
+    )
+
+
+def as_sparse(bound: Bound, n: int, support: int) -> Bound:
+    """Return a bound for `support` symbols, or one by sets of at most as many, restated for sparse p on n symbols.
+
+    Source: docs/bounds.md, Proposition 6.4c.
+    """
+    return dataclasses.replace(
+        bound,
+        name=f"6.4c sparse, by {bound.name}",
+        problem=f"p on at most `support` of n symbols, by the problem '{bound.problem}'",
+        constants={**bound.constants, "support": float(support), "domain": float(n)},
         source=f"{_SOURCE}, and {bound.source}",
     )
 
@@ -96,6 +111,22 @@ def monotone_l1(
     best = int(np.argmax(errors))
     constants = {**_constants(grid, best), "trace": float(trace[0, best])}
     return _bound(title, float(errors[0, best]), "l1", "G(2T/n', D), n' = l(D), " + formula, constants)
+
+
+def monotone_many_samples_l1(n: int, m: int, s: int, bits_total: float, capped: bool) -> Bound:
+    """Return the l1 error that is provable for non-increasing p, B bits in all and s samples per server: 6.5b on cells.
+
+    Source: docs/bounds.md, Propositions 6.4b and 6.5b.
+    """
+    room = [monotone_cells(n, float(D)) for D in THETAS[1:]]
+    bound = total_bits_many_samples_l1(n, m, s, bits_total, capped, room)
+    return dataclasses.replace(
+        bound,
+        name="6.4b monotone, total bits by 6.5b, l1",
+        problem=_MONOTONE,
+        regime=f"{_REGIME}; {bound.regime}",
+        source=f"{_SOURCE}, and {bound.source}",
+    )
 
 
 def monotone_bits_l1(n: int, error: float) -> Bound:

@@ -7,16 +7,23 @@ from typing import Any
 
 import click
 
+from distest import candidates
 from distest import spec as specs
 from distest.cli import tables
+from distest.cli.bounds_ import promised, provable
 
 _HINT = "for example --protocol grouping:bits=3,shift=false"
 
 
 @click.command("learn")
 @click.argument("spec", type=click.Path(path_type=Path), required=False)
-@click.option("--protocol", "protocols", multiple=True, help=f"A protocol by name, {_HINT}; may be repeated.")
+@click.option(
+    "--protocol", "protocols", multiple=True, help=f"A protocol by name, {_HINT}, or every: all that fit; repeatable."
+)
 @click.option("--bits", type=int, help="Bits per server, for every protocol that takes a budget.")
+@click.option("--support", type=int, help="Symbols of a sparse p, for every protocol that takes it.")
+@click.option("--pieces", type=int, help="Pieces of a histogram, for every protocol that takes it.")
+@click.option("--family", help="With --protocol every: all, sparse, histogram or monotone.")
 @click.option("--n", type=int, help="Domain size.")
 @click.option("--m", type=int, help="Number of servers.")
 @click.option("--s", type=int, help="Samples per server.  [default: 1]")
@@ -41,6 +48,9 @@ def command(
     spec: Path | None,
     protocols: tuple[str, ...],
     bits: int | None,
+    support: int | None,
+    pieces: int | None,
+    family: str | None,
     settings: tuple[str, ...],
     ranks: int | None,
     limit: float | None,
@@ -62,8 +72,11 @@ def command(
     table = specs.normalise({**table, **_source(table, data, column)})
     if protocols:
         table["protocols"] = [specs.named(p) for p in protocols]
-    if bits is not None:
-        specs.spread_bits(table["protocols"], bits)
+    for key, value in (("bits", bits), ("support", support), ("pieces", pieces), ("family", family)):
+        if value is not None:
+            specs.spread(table["protocols"], key, value)
+    if table.get("distribution") is None and table.get("data") is None:
+        table["distribution"] = specs.law_for_every(table["protocols"])
     for setting in settings:
         specs.assign(table, setting)
     sweep = [specs.check(case) for case in specs.expand(table)]
@@ -192,19 +205,20 @@ def _show(sweep: list[specs.LearnSpec], ranks: int, made: list[dict[str, Any]]) 
         click.echo(f"estimator: {_options(first['spec']['estimator'])}")
     if len(sweep) == 1 and spec.servers:
         click.echo(f"servers: {_options(spec.servers)}")
-    tables.show("", rows, "; ".join(_notes(rows, made)))
+    tables.show("", rows, "; ".join(_notes(sweep, rows, made)))
 
 
-def _notes(rows: list[dict[str, Any]], made: list[dict[str, Any]]) -> list[str]:
+def _notes(sweep: list[specs.LearnSpec], rows: list[dict[str, Any]], made: list[dict[str, Any]]) -> list[str]:
     """What has to be said about a table; columns that say nothing in it are taken out."""
     from distest.learning.roster import HOPELESS
+    from distest.learning.task import Task
 
     sizes = sorted({record["n"] for record in made})
     padded = sorted({row["padded n"] for row in rows} - set(sizes))
     for row in rows:
         if not padded:
             row["padded n"] = None
-    for key in ("l2^2 s.e.", "predicted", "lower bound, bits", "padded n"):
+    for key in ("l2^2 s.e.", "predicted", "lower bound, bits", "lower bound, l1", "padded n"):
         if all(row[key] is None for row in rows):
             for row in rows:
                 del row[key]
@@ -218,15 +232,34 @@ def _notes(rows: list[dict[str, Any]], made: list[dict[str, Any]]) -> list[str]:
     if any("measured/provable" in row for row in rows):
         notes.append("error, bits and bound are averages over the prior of the bound (docs/bounds.md, 6.8)")
     elif "lower bound, bits" in rows[0]:
-        notes.append("lower bound: bits the worst p needs at this l2^2; p here is not the worst, so no ratio is formed")
+        notes.append(
+            "lower bound: bits the worst p of a protocol's class needs at this l2^2; p here is not the worst, so no "
+            "ratio is formed"
+        )
+    if any(row.get("lower bound, l1") is not None for row in rows):
+        notes.append("lower bound, l1: what the worst p has at these bits")
     if any(record["s"] == 1 and record["spec"].get("servers", {}).get("lying") for record in made):
         notes.append(HOPELESS)
+    if len(sweep) == 1:
+        task = Task(made[0]["n"], made[0]["m"], made[0]["s"], sweep[0].loss)
+        notes += [_between(candidates.Problem.of(t, task)) for t in sweep[0].protocols if t["name"] == specs.EVERY]
     return notes
 
 
 def _options(table: dict[str, Any]) -> str:
     """A table of a spec as people read it: "merge, pieces 8, loss l2"."""
     return ", ".join(str(value) if key == "name" else f"{key} {value}" for key, value in table.items())
+
+
+def _between(problem: Any) -> str:
+    """What is provable and what is promised for the problem of `every`, as a sentence."""
+    lower = [bound for bound in provable(problem) if bound.holds_at_finite_size]
+    upper = promised(problem)
+    said = f"for the worst of {problem.family} p, {problem.task.loss if problem.task.loss == 'l1' else 'l2^2'}: "
+    said += (
+        f"at least {max(lower, key=lambda b: b.value).value:.4g} is provable" if lower else "nothing is provable here"
+    )
+    return said + (f", at most {upper[0].value:.4g} is promised, by {upper[0].name}" if upper else ", nothing promised")
 
 
 def _draw(out: Path, stream: Any) -> None:

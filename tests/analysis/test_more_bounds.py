@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 import math
 from itertools import combinations, pairwise
+from typing import Any
 
 import numpy as np
 import pytest
@@ -378,8 +379,11 @@ def test_bounds_of_zero_are_not_listed() -> None:
 
 
 def test_wrong_questions_are_refused() -> None:
-    with pytest.raises(ValueError, match="known: all, histogram, monotone"):
-        best_lower(4, 10, 1, "l1", family="sparse")  # type: ignore[arg-type]  # the wrong name is the point
+    for support in (None, 1):
+        with pytest.raises(ValueError, match="support"):
+            best_lower(4, 10, 1, "l1", family="sparse", support=support)
+    with pytest.raises(ValueError, match="known: all, sparse, histogram, monotone"):
+        best_lower(4, 10, 1, "l1", family="falling")  # type: ignore[arg-type]  # the wrong name is the point
     with pytest.raises(ValueError, match="known: blackboard, SMP"):
         best_lower(4, 10, 1, "l1", model="smp")  # type: ignore[arg-type]  # the wrong name is the point
     with pytest.raises(ValueError, match="pieces go with"):
@@ -398,3 +402,20 @@ def test_wrong_questions_are_refused() -> None:
         simplex_bits_l1(4, 0.0)
     with pytest.raises(ValueError, match="at least 0"):
         simplex_l2(4, -1.0)
+
+
+@pytest.mark.parametrize("loss", ["l1", "l2_squared"])
+def test_sparse_p_inherit_the_bounds_of_their_support_and_must_be_found(loss: Any) -> None:
+    """At least the bound for a known support, no more than that for all p; with few bits the places cost more."""
+    for bits in (40.0, 4000.0):
+        known = best_lower(8, 5000, 1, loss, bits_total=bits)
+        sparse = best_lower(1 << 20, 5000, 1, loss, bits_total=bits, family="sparse", support=8)
+        assert known.value <= sparse.value
+        assert sparse.value <= best_lower(1 << 20, 5000, 1, loss, bits_total=bits).value * (1 + 1e-12)
+        assert sparse.name.startswith("6.4c sparse, by ")
+    assert best_lower(1 << 20, 5000, 1, loss, bits_total=40.0, family="sparse", support=8).value > 1.5 * (
+        best_lower(8, 5000, 1, loss, bits_total=40.0).value
+    )
+    assert best_lower_bits(1 << 20, 5000, loss, 0.02, family="sparse", support=8).value >= (
+        best_lower_bits(8, 5000, loss, 0.02).value
+    )

@@ -16,6 +16,7 @@ from analysis.bounds.poisson_servers import (
     shortfall,
     total_bits_many_samples_l1,
 )
+from analysis.bounds.structured import monotone_cells
 
 
 @pytest.mark.parametrize(("s", "Y", "trace"), [(16, 2, 4.3676), (256, 8, 26.414), (1024, 18, 80.37), (4096, 45, 272.3)])
@@ -137,5 +138,9 @@ def test_it_takes_part() -> None:
     assert "6.5b" not in {found.number for found in for_problem(256, 2000, 1, "l1", bits_total=8000.0)}
     pieces = best_lower(1 << 16, 2000, 256, "l1", bits_total=8000.0, family="histogram", pieces=256)
     assert pieces.value == pytest.approx(bound.value)
+    falling = best_lower(1 << 20, 2000, 256, "l1", bits_total=4000.0, family="monotone")
+    assert falling.name == "6.4b monotone, total bits by 6.5b, l1"
+    assert falling.value > 1.5 * best_lower(1 << 20, 2000, 256, "l1", family="monotone").value
+    assert falling.constants["n_sub"] <= monotone_cells(1 << 20, falling.constants["D"])
     with pytest.raises(ValueError, match="at least 0"):
         total_bits_many_samples_l1(16, 10, 4, -1.0, True)
