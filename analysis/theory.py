@@ -312,6 +312,7 @@ def _line(check: Check, members: list[Record], others: list[Record]) -> Estimate
 
 def _bits(check: Check, members: list[Record], others: list[Record]) -> Estimate:
     prior = members[0]["spec"]["distribution"]
+    _one_problem(check, members)
 
     def over_provable(means: intervals.Floats) -> float:
         needed = bits_under_prior(float(means[1]), prior["n_sub"], prior["a"], prior["D"])
@@ -320,8 +321,15 @@ def _bits(check: Check, members: list[Record], others: list[Record]) -> Estimate
     return intervals.through(over_provable, [_values(members, "payload_bits"), _values(members, check.y)])
 
 
+def _one_problem(check: Check, members: list[Record]) -> None:
+    """Raises ValueError where errors of several problems would be averaged and held against the bound of one."""
+    if len({json.dumps([r["m"], r["s"], r["spec"]["distribution"]], sort_keys=True) for r in members}) > 1:
+        raise ValueError(f"{check.what!r} averages over several problems; group them by m, s and prior")
+
+
 def _error(check: Check, members: list[Record], others: list[Record]) -> Estimate:
     first = members[0]
+    _one_problem(check, members)
     bound = {"l2_squared": under_prior.l2_squared, "l1": under_prior.l1}[check.y]
 
     def over_provable(means: intervals.Floats) -> float:

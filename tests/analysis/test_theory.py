@@ -55,6 +55,10 @@ CHECKS = [
     Check(what="table", kind="mean", y="payload_bits / m", by=["bits"], expected={"1": 1, "3": 3}),
     Check(what="least", kind="least", y="l2_squared * payload_bits", x="bits", expected=3),
     Check(what="limit", kind="mean", y="l1 * m^0.5", where={"bits": [1, 2]}, low=0.97, high=1.03),
+    Check(what="worst", kind="worst", y="l1 * m^0.5", where={"bits": 1}, high=1.05),
+    Check(
+        what="share", kind="mean", y="payload_bits", by=["bits", "m"], expected="bits * m", tolerance=0.01, share=True
+    ),
     Check(what="line", kind="line", y="payload_bits / m", x="bits", expected=1),
 ]
 
@@ -164,6 +168,16 @@ def test_the_bounds_under_a_prior_agree_with_those_on_bits_alone() -> None:
     error = under_prior.l2_squared(prior, 10**9, 1, 5000.0, None)
     assert bits_under_prior(error, 8, 2, 0.3) == pytest.approx(5000)
     assert under_prior.l1(prior, 10**9, 1, 5000.0, None) == pytest.approx(error_under_prior(5000.0, 8, 0.3))
+
+
+@pytest.mark.parametrize("kind", ["bits", "error"])
+def test_errors_of_two_problems_are_not_averaged_against_one_bound(kind: Any) -> None:
+    prior = {"name": "cos2_haar", "n_sub": 8, "a": 1, "D": 0.3}
+    some = records()
+    for record in some:
+        record["spec"] = {**record["spec"], "distribution": prior}
+    with pytest.raises(ValueError, match="averages over several problems"):
+        examine(Check(what="mixed", kind=kind, low=0), some)
 
 
 @pytest.mark.parametrize("bound", [under_prior.l2_squared, under_prior.l1])

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from analysis import theory
-from distest import spec
+from distest import catalog, spec
 
 ROOT = Path(__file__).resolve().parents[2]
 SPECS = ROOT / "scripts" / "specs"
@@ -40,6 +40,11 @@ def test_a_changed_threshold_comes_with_a_note() -> None:
     assert last.digest == digest, f"say why in a new [[changes]] of thresholds.toml, with digest = {digest!r}"
     assert last.why
     assert [change.day for change in KNOWN.changes] == sorted(change.day for change in KNOWN.changes)
+
+
+def test_every_protocol_is_held_against_the_lower_bounds() -> None:
+    named = {protocol["name"] for case in cases("E17", False) for protocol in case.protocols}
+    assert named == set(catalog.names("protocol"))
 
 
 @pytest.mark.parametrize("name", list(KNOWN.experiments))
