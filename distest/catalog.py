@@ -23,6 +23,8 @@ _KINDS = {
     "problem": ("distest.sgd.problems", "distest.sgd.problem", "Problem"),
 }
 
+_PARTS = {"Compressor": "compressor", "Exchange": "exchange"}  # contracts that may be the type of an option
+
 
 @cache
 def names(kind: str) -> tuple[str, ...]:
@@ -72,6 +74,10 @@ def build(kind: str, spec: dict[str, Any], **given: Any) -> Any:
             raise UsageError(unknown(f"option of {name}", key, allowed) if allowed else f"{name} has no options")
     hints = typing.get_type_hints(cls)
     for key, value in fields.items():
+        part = _PARTS.get(getattr(hints[key], "__name__", ""))
+        if part is not None:
+            fields[key] = build(part, {"name": value} if isinstance(value, str) else value)
+            continue
         try:
             fields[key] = msgspec.convert(value, hints[key])
         except msgspec.ValidationError as error:
@@ -87,7 +93,11 @@ def describe(thing: Any) -> dict[str, Any]:
     """The spec of an object, so that build(kind, describe(thing)) equals it."""
     name = type(thing).__module__.rsplit(".", 1)[1]
     fields = {f.name: getattr(thing, f.name) for f in dataclasses.fields(thing) if f.name != "task"}
-    return {"name": name, **fields}
+    return {"name": name, **{k: describe(v) if _is_part(v) else v for k, v in fields.items()}}
+
+
+def _is_part(value: Any) -> bool:
+    return any(base.__name__ in _PARTS for base in type(value).__mro__)
 
 
 def label(thing: Any) -> str:

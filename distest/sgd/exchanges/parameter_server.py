@@ -1,11 +1,11 @@
 """Parameter server: messages go up to a server, which says the mean to each worker."""
 
 from dataclasses import dataclass, field
-from typing import Any
 
 from distest.bits import BitReader, Messages
 from distest.coins import Coins
 from distest.sgd.compressor import Compressor
+from distest.sgd.compressors.identity import Identity
 from distest.sgd.exchange import Exchange, Own, Sent, in_order
 from distest.sgd.link import Link
 from distest.sgd.problem import Vector
@@ -15,16 +15,12 @@ from distest.sgd.problem import Vector
 class ParameterServer(Exchange):
     """Up: a message of each worker. Down: the mean, once to each worker.
 
-    down: the compressor of the downlink, a table such as {"name": "qsgd", "bits": 4}; single precision by default. It is
-    charged for each worker.
+    down: the compressor of the downlink, which is charged for each worker; single precision by default.
     """
 
-    down: dict[str, Any] = field(default_factory=lambda: {"name": "identity"})
+    down: Compressor = field(default_factory=Identity)
 
     def mean(self, own: Own, d: int, compressor: Compressor, link: Link, coins: Coins, sent: Sent) -> Vector:
-        from distest import catalog  # a part that is named in a part
-
-        back: Compressor = catalog.build("compressor", self.down)
         rows: dict[int, Vector] = {}
         mean: list[Vector] = []
 
@@ -40,7 +36,7 @@ class ParameterServer(Exchange):
         link.up(encode, decode)
         server = coins.fold("down")
         link.down(
-            lambda: back.encode(in_order(rows, d), link.workers, server),
-            lambda reader: mean.append(back.decode(reader, d, link.workers, server.public)),
+            lambda: self.down.encode(in_order(rows, d), link.workers, server),
+            lambda reader: mean.append(self.down.decode(reader, d, link.workers, server.public)),
         )
         return mean[0]
