@@ -20,7 +20,7 @@ _ROUNDING = {"float32": 0.0, "float16": 2.0**-22, "bfloat16": 2.0**-16}  # squar
 class Identity(Compressor):
     """Every coordinate as it is: 32 bits, or 16 rounded to the nearest (ties to even).
 
-    precision: "float32"; "float16" (largest value 65,504, beyond which encode raises UsageError; numbers below 6e-5 lose
+    precision: "float32"; "float16" (largest value 65,504, above it encode raises UsageError; numbers below 6e-5 lose
     digits, so that no bound on the distortion holds); "bfloat16" (the upper half of a float32).
     """
 
