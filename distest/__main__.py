@@ -41,12 +41,12 @@ def _command() -> int:
 
 def _explain(error: Exception) -> int:
     """Errors raised on purpose are a sentence; anything else is a bug and keeps its traceback."""
-    from distest.errors import DistestError, ModelError, PartyError
+    from distest.errors import DistestError, DivergedError, ModelError, PartyError
 
     if not isinstance(error, DistestError):
         raise error
     print(f"distest: {error}", file=sys.stderr, flush=True)
-    return 1 if isinstance(error, ModelError | PartyError) else 2
+    return 1 if isinstance(error, ModelError | PartyError | DivergedError) else 2
 
 
 if __name__ == "__main__":

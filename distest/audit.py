@@ -9,8 +9,8 @@ from typing import Any
 
 import msgspec
 
-from distest import catalog, experiment, records
-from distest.coins import PublicCoins, from_seed
+from distest import catalog, experiment, records, training
+from distest.coins import NO_PRIVATE, Coins, PublicCoins, from_seed
 from distest.errors import DistestError
 from distest.learning.run import replay
 from distest.learning.task import Task
@@ -30,7 +30,8 @@ class Verdict:
 
 def audit(folder: Path, record: records.Record, number: int) -> Verdict:
     """Check one record that kept its board."""
-    which = f"record {number} ({record.get('protocol')}, seed {record.get('seed')}, repeat {record.get('repeat')})"
+    name = record.get("protocol") or record.get("method")
+    which = f"record {number} ({name}, seed {record.get('seed')}, repeat {record.get('repeat')})"
     try:
         wrong, checked = _compare(folder, record)
     except (DistestError, KeyError, TypeError, ValueError) as error:
@@ -43,10 +44,12 @@ def _compare(folder: Path, record: records.Record) -> tuple[str | None, bool]:
     spec = record["spec"]
     if records.spec_hash(spec) != record["spec_hash"]:
         return "the spec does not have the hash beside it", False
+    if record["kind"] == "train":
+        return _compare_training(folder, record), True
     task = Task(spec["n"], spec["m"], spec["s"], spec["loss"])
     protocol = catalog.build("protocol", spec["protocol"], task=task)
     public = PublicCoins(record["public_key"], spec["generator"], tuple(record["coin_path"]))
-    board = Board.load(folder / "boards" / Path(str(record["board"])).name)
+    board = _board(folder, record)
     outcome = replay(protocol, board, public)
     estimator = catalog.build("estimator", spec["estimator"])
     estimate = estimator.apply(outcome.estimate, protocol)
@@ -62,6 +65,20 @@ def _compare(folder: Path, record: records.Record) -> tuple[str | None, bool]:
         if record[key] != value:
             return f"the bits say {key} = {value}, the record says {record[key]}", truth is not None
     return None, truth is not None
+
+
+def _compare_training(folder: Path, record: records.Record) -> str | None:
+    """A run of training once more from its bits: its ledger, its digest, its model and the loss of that."""
+    public = PublicCoins(record["public_key"], record["spec"]["generator"], tuple(record["coin_path"]))
+    found = training.replay(record, _board(folder, record), Coins(public, NO_PRIVATE))
+    for key, value in found.items():
+        if record[key] != value:
+            return f"the bits say {key} = {value}, the record says {record[key]}"
+    return None
+
+
+def _board(folder: Path, record: records.Record) -> Board:
+    return Board.load(folder / "boards" / Path(str(record["board"])).name)
 
 
 def _truth(record: records.Record, spec: dict[str, Any]) -> Any:

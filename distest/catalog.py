@@ -20,6 +20,7 @@ _KINDS = {
     "estimator": ("distest.learning.estimators", "distest.learning.estimators.base", "Estimator"),
     "compressor": ("distest.sgd.compressors", "distest.sgd.compressor", "Compressor"),
     "exchange": ("distest.sgd.exchanges", "distest.sgd.exchange", "Exchange"),
+    "method": ("distest.sgd.methods", "distest.sgd.method", "Method"),
     "problem": ("distest.sgd.problems", "distest.sgd.problem", "Problem"),
 }
 
@@ -105,8 +106,12 @@ def label(thing: Any) -> str:
     said = []
     for field in dataclasses.fields(thing):
         value = getattr(thing, field.name)
-        if field.name != "task" and value != field.default:
-            shown = str(value).lower() if isinstance(value, bool) else str(value)
+        usual = field.default if field.default_factory is dataclasses.MISSING else field.default_factory()
+        if field.name != "task" and value != usual:
+            shown = label(value) if _is_part(value) else str(value).lower() if isinstance(value, bool) else str(value)
+            if _is_part(value):
+                said.append(shown)
+                continue
             said.append(f"b={shown}" if field.name == "bits" else f"{field.name}={shown}")
     return " ".join([describe(thing)["name"], *said])
 

@@ -100,6 +100,10 @@ class Coins:
         return Coins(self.public.fold(*purpose), self.private.fold(*purpose))
 
 
+NO_PRIVATE = PrivateCoins("0" * (KEY_BITS // 4))
+"""In the place of private coins where nobody speaks."""
+
+
 def _derived(seed: int, purpose: str) -> str:
     return hashlib.sha256(f"distest {purpose} {seed}".encode()).hexdigest()[: KEY_BITS // 4]
 

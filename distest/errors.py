@@ -20,6 +20,10 @@ class PartyError(DistestError):
     """Something failed in the code of a block of parties; the text says which round, parties and rank."""
 
 
+class DivergedError(DistestError):
+    """Training has left the finite numbers; the text says which method, worker and step, and what may help."""
+
+
 class UsageError(DistestError, ValueError):
     """A spec, file or argument that asks for something impossible."""
 

@@ -20,7 +20,7 @@ def command(folder: Path) -> int:
     found = records.load(folder)
     kept = [(number, record) for number, record in enumerate(found, 1) if "board" in record]
     if not kept:
-        raise UsageError(f"{folder} keeps no transcripts: run 'distest learn' with --out and without --no-boards")
+        raise UsageError(f"{folder} keeps no transcripts: run 'distest learn --out', or 'distest train --out --boards'")
     wrong = 0
     rebuilt = 0
     with progress("transcripts", len(kept), True) as step:

@@ -89,7 +89,7 @@ def command(
         plans = [experiment.plan(spec_) for spec_ in sweep]
         if out is not None:
             prepare(out)
-        return launch.launch(_without_ranks(sys.argv[1:]), ranks, limit, plans[0][0].protocol.task.m)
+        return launch.launch(without_ranks(sys.argv[1:]), ranks, limit, plans[0][0].protocol.task.m)
     return _run(sweep, out, boards, figures, as_json)
 
 
@@ -124,7 +124,7 @@ def prepare(out: Path) -> None:
         raise UsageError(f"the output {place} cannot be written ({error.strerror})") from None
 
 
-def _without_ranks(arguments: list[str]) -> list[str]:
+def without_ranks(arguments: list[str]) -> list[str]:
     """The same command for the ranks themselves."""
     kept = []
     skip = False
@@ -135,7 +135,8 @@ def _without_ranks(arguments: list[str]) -> list[str]:
     return kept
 
 
-def _transport() -> Any:
+def transport_at_hand() -> Any:
+    """MPI where a launcher started this process, else one process alone."""
     from distest import launch
     from distest.wire.transport import Solo
 
@@ -150,7 +151,7 @@ def _run(sweep: list[specs.LearnSpec], out: Path | None, boards: bool, figures: 
     from distest import experiment, launch, records
     from distest.cli.progress import progress
 
-    transport = _transport()
+    transport = transport_at_hand()
     plans = [experiment.plan(spec) for spec in sweep]
     keep = out is not None and boards
     referee = transport.hosts_referee

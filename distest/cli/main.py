@@ -10,11 +10,12 @@ from distest.errors import unknown
 COMMANDS = {
     "list": "Show protocols and distributions, with model, coins and source.",
     "learn": "Learn a distribution with one or more protocols and count every bit.",
+    "train": "Train a model with one or more methods and count every bit.",
     "bounds": "Print every bound that applies to a problem.",
     "audit": "Replay kept transcripts from their bits and compare with the records.",
     "doctor": "Say in plain words what works on this machine.",
 }
-RESERVED = ("train", "tune", "compare", "plan", "report", "show", "completion")
+RESERVED = ("tune", "compare", "plan", "report", "show", "completion")
 
 
 class Lazy(click.Group):

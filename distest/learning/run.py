@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from distest.bits import BitReader, Messages, Words
-from distest.coins import KEY_BITS, Coins, PrivateCoins, PublicCoins
+from distest.coins import KEY_BITS, NO_PRIVATE, Coins, PublicCoins
 from distest.errors import ModelError
 from distest.learning.norms import Pmf
 from distest.learning.protocol import Protocol
@@ -20,7 +20,6 @@ from distest.wire.transport import Solo
 
 Draw = Callable[[range], NDArray[np.int32]]
 Notice = Callable[[int], None]
-_NO_PRIVATE = PrivateCoins("0" * (KEY_BITS // 4))
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +59,7 @@ def replay(protocol: Protocol[Any], board: Board, public: PublicCoins) -> Outcom
     if board.parties != protocol.task.m:
         raise ModelError(f"the board has {board.parties} parties, the protocol {protocol.task.m}")
     channel = Replay(board, Solo(), protocol.model)
-    outcome = _follow(protocol, channel, Coins(public, _NO_PRIVATE), silent, None)
+    outcome = _follow(protocol, channel, Coins(public, NO_PRIVATE), silent, None)
     if channel.left():
         raise ModelError(f"the board goes on for {channel.left()} turns after the protocol has ended")
     assert outcome is not None  # a Solo channel hosts the referee

@@ -1,0 +1,137 @@
+"""distest train: run methods of distributed SGD, keep records, show a table."""
+
+import sys
+from pathlib import Path
+from typing import Any
+
+import click
+
+from distest import train_spec as specs
+from distest.cli import tables
+from distest.cli.learn_ import prepare, transport_at_hand, without_ranks
+from distest.spec import named, read_toml
+
+_HINT = "for example mean:feedback=true"
+
+
+@click.command("train")
+@click.argument("spec", type=click.Path(path_type=Path), required=False)
+@click.option(
+    "--method", "methods", multiple=True, help=f"A method by name, {_HINT}; may be repeated.  [default: mean]"
+)
+@click.option("--compressor", help="What the messages of a method are made by, for example qsgd:bits=4.")
+@click.option("--exchange", help="How the mean is made, for example parameter_server.")
+@click.option("--problem", help="What is minimised, for example logistic:data=a9a.  [default: softmax]")
+@click.option("--workers", type=int, help="Workers W, on any number of ranks.  [default: 4]")
+@click.option("--steps", type=int, help="Steps.  [default: 100]")
+@click.option("--batch", type=int, help="Rows of a gradient; 0 for a worker's whole shard.  [default: 32]")
+@click.option("--shards", help="How rows are dealt to workers: iid, or sorted by label.  [default: iid]")
+@click.option("--rate", type=float, help="Step size.  [default: 0.1]")
+@click.option("--momentum", type=float, help="Momentum.  [default: 0]")
+@click.option("--optimiser", help="sgd, or adam.  [default: sgd]")
+@click.option("--schedule", help="constant, inverse, cosine or linear.  [default: constant]")
+@click.option("--evaluate", type=int, help="Steps between evaluations.  [default: a tenth of all]")
+@click.option("--seed", type=int, help="Seed of all coins and batches.  [default: 0]")
+@click.option("--repeats", type=int, help="Independent runs of each method.  [default: 1]")
+@click.option("--set", "settings", multiple=True, metavar="KEY=VALUE", help="Change any key of the spec.")
+@click.option("--ranks", type=int, help="Start this many MPI ranks.")
+@click.option("--limit", type=float, help="With --ranks: end the job after so many seconds.")
+@click.option("--out", type=click.Path(path_type=Path), help="Folder for records, series and boards.")
+@click.option("--boards/--no-boards", default=False, help="With --out: keep transcripts for an audit.")
+@click.option("--json", "as_json", is_flag=True, help="Print one record a line instead of a table.")
+def command(
+    spec: Path | None,
+    methods: tuple[str, ...],
+    compressor: str | None,
+    exchange: str | None,
+    settings: tuple[str, ...],
+    ranks: int | None,
+    limit: float | None,
+    out: Path | None,
+    boards: bool,
+    as_json: bool,
+    **plain: Any,
+) -> int:
+    """Train a model with one or more methods of distributed SGD and count every bit, both ways.
+
+    SPEC is a TOML file; flags and --set change it. Without it the flags are the whole spec.
+    """
+    table = specs.normalise(read_toml(spec) if spec else {})
+    table = specs.normalise({**table, **{key: value for key, value in plain.items() if value is not None}})
+    if methods:
+        table["methods"] = [named(method) for method in methods]
+    table["methods"] = table["methods"] or [{"name": "mean"}]
+    for key, value in (("compressor", compressor), ("exchange", exchange)):
+        for method in table["methods"] if value is not None else []:
+            method[key] = value
+    checked = specs.check(specs.settle(specs.normalise(table), settings))
+
+    from distest import launch
+
+    if ranks is not None and not launch.in_mpi():
+        from distest import training
+
+        training.plan(checked)
+        if out is not None:
+            prepare(out)
+        return launch.launch(without_ranks(sys.argv[1:]), ranks, limit, checked.workers)
+    return _run(checked, out, boards, as_json)
+
+
+def _run(spec: specs.TrainSpec, out: Path | None, boards: bool, as_json: bool) -> int:
+    from distest import launch, records, training
+    from distest.cli.progress import progress
+
+    transport = transport_at_hand()
+    trials = training.plan(spec)
+    referee = transport.hosts_referee
+    if referee and out is not None:
+        prepare(out)
+    launch.rank_started(spec.workers)
+    made = []
+    steps = len(trials) * spec.repeats * spec.steps
+    with progress("steps", steps, referee) as done:
+        for record, series, board in training.run(spec, trials, transport, boards and out is not None, done):
+            if out is not None:
+                name = f"{record['spec_hash']}-{record['seed']}-{record['repeat']}"
+                if board is not None:
+                    record["board"] = f"{name}.board"
+                    board.save(out / "boards" / record["board"])
+                for point in series:
+                    records.append(out / "series.jsonl", {"schema": records.SCHEMA, "run": name, **point})
+                records.append(out / records.FILE, record)
+            if as_json:
+                sys.stdout.write(records.canonical(record) + "\n")
+                sys.stdout.flush()
+            made.append(record)
+    if referee and not as_json:
+        _show(spec, transport.size, made)
+    return 0
+
+
+def _show(spec: specs.TrainSpec, ranks: int, made: list[dict[str, Any]]) -> None:
+    first = made[0]
+    rows = []
+    for record in made:
+        row = {
+            "method": record["label"],
+            "loss": record["loss"],
+            "to the least": None if record["optimum"] is None else record["loss"] - record["optimum"],
+            "accuracy": record.get("accuracy"),
+            "bits a coordinate": record["bits_per_coordinate"],
+            "bits up": record["payload_bits_up"] + record["payload_bits_board"] + record["payload_bits_peer"],
+            "bits down": record["payload_bits_down"],
+            "gradients": record["gradient_evaluations"],
+            "seconds": record["seconds"],
+        }
+        rows.append(row)
+    for key in ("to the least", "accuracy"):
+        if all(row[key] is None for row in rows):
+            for row in rows:
+                del row[key]
+    tables.show(
+        f"{spec.problem['name']}: d = {first['d']:,}, {first['workers']} workers, {first['steps']:,} steps, batches of "
+        f"{spec.batch or 'all'}, {ranks} rank{'s' * (ranks > 1)}, seed {spec.seed}",
+        rows,
+        "bits are those of all workers and steps; up: to the server or the board",
+    )

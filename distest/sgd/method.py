@@ -1,0 +1,29 @@
+"""Method: one way to train; how gradients become steps."""
+
+from abc import ABC, abstractmethod
+from typing import ClassVar
+
+from distest.coins import Coins
+from distest.sgd.link import Link
+from distest.sgd.oracle import Oracle
+from distest.sgd.problem import Problem
+from distest.sgd.rule import Rule
+from distest.sgd.state import State
+
+
+class Method(ABC):
+    """Implementations are frozen dataclasses of plain values and parts (compressors, exchanges).
+
+    A round asks for gradients only while a worker speaks. So a replay of the kept bits, in which nobody speaks,
+    finds the same x without a single gradient.
+    """
+
+    source: ClassVar[str]
+
+    def check(self, problem: Problem, workers: int) -> None:
+        """Raise UsageError where this cannot train the problem with so many workers."""
+        return
+
+    @abstractmethod
+    def round(self, state: State, rule: Rule, oracle: Oracle | None, link: Link, coins: Coins) -> None:
+        """One step of all workers; changes the state. oracle: None in a replay."""

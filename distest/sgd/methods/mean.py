@@ -1,0 +1,60 @@
+"""Mean: every step follows the mean of the workers' compressed gradients."""
+
+from dataclasses import dataclass, field
+from typing import ClassVar
+
+from distest.coins import Coins
+from distest.errors import UsageError
+from distest.sgd.compressor import Compressor
+from distest.sgd.compressors.identity import Identity
+from distest.sgd.exchange import Exchange
+from distest.sgd.exchanges.all_gather import AllGather
+from distest.sgd.link import Link
+from distest.sgd.method import Method
+from distest.sgd.oracle import Oracle
+from distest.sgd.problem import Problem, Vector
+from distest.sgd.rule import Rule
+from distest.sgd.state import State
+
+
+@dataclass(frozen=True)
+class Mean(Method):
+    """Synchronous SGD: worker w sends C(g_w), or with error feedback C(g_w + e_w), and x follows the mean.
+
+    compressor: C. exchange: how the mean is made. feedback: each worker keeps e_w, what its messages have left out so
+    far; for compressors whose distortion bound is below 1, refused for others that state one.
+
+    Source: Seide, Fu, Droppo, Li, Yu, "1-bit stochastic gradient descent" (2014), error feedback; Karimireddy, Rebjock,
+    Stich, Jaggi, "Error feedback fixes SignSGD" (2019).
+    """
+
+    compressor: Compressor = field(default_factory=Identity)
+    exchange: Exchange = field(default_factory=AllGather)
+    feedback: bool = False
+    source: ClassVar[str] = "Seide et al. 2014 (feedback); folklore"
+
+    def check(self, problem: Problem, workers: int) -> None:
+        self.compressor.check(problem.d)
+        bound = self.compressor.distortion(problem.d)
+        if self.feedback and 1 <= bound < float("inf"):
+            raise UsageError(
+                f"error feedback needs a compressor that leaves out less than all, and this one may err by {bound:.3g} "
+                f"times the squared length of {problem.d} coordinates; use more bits, or feedback=false"
+            )
+
+    def round(self, state: State, rule: Rule, oracle: Oracle | None, link: Link, coins: Coins) -> None:
+        memory = state.own.setdefault("memory", {}) if self.feedback else {}
+        asked: dict[int, Vector] = {}
+
+        def own(worker: int) -> Vector:
+            assert oracle is not None  # somebody speaks
+            gradient = oracle.gradient(worker, state.x, state.step)
+            asked[worker] = gradient + memory[worker] if worker in memory else gradient
+            return asked[worker]
+
+        def sent(worker: int, said: Vector) -> None:
+            if self.feedback:
+                memory[worker] = asked[worker] - said
+
+        here = coins.fold("step", state.step)
+        rule.apply(state, self.exchange.mean(own, state.x.size, self.compressor, link, here, sent))

@@ -1,0 +1,73 @@
+"""Rule: what is done with the mean of the gradients."""
+
+import math
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+
+from distest.errors import UsageError
+from distest.sgd.problem import Vector
+from distest.sgd.state import State
+
+Schedule = Literal["constant", "inverse", "cosine", "linear"]
+_EPSILON = np.float32(1e-8)
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """x <- x - rate_t v_t, float32.
+
+    optimiser "sgd": v_t the mean itself, or with momentum v_t = momentum v_{t-1} + mean (nesterov: the mean plus
+    momentum v_t). "adam": Kingma and Ba (2015) with beta1 = momentum or 0.9, beta2 = 0.999.
+    schedule, over `steps` steps from step 0: "constant"; "inverse", rate/(1 + t/decay); "cosine" or "linear" down to 0.
+    Raises UsageError for a rate that is not positive and a momentum outside 0..1.
+    """
+
+    rate: float = 0.1
+    steps: int = 1
+    optimiser: Literal["sgd", "adam"] = "sgd"
+    momentum: float = 0.0
+    nesterov: bool = False
+    schedule: Schedule = "constant"
+    decay: float = 100.0
+
+    def __post_init__(self) -> None:
+        if not 0 < self.rate < math.inf:
+            raise UsageError(f"a step size is positive and finite, got rate={self.rate}")
+        if not 0 <= self.momentum < 1:
+            raise UsageError(f"momentum is at least 0 and below 1, got {self.momentum}")
+        if not 0 < self.decay < math.inf:
+            raise UsageError(f"decay is a positive number of steps, got {self.decay}")
+
+    def at(self, step: int) -> float:
+        """The step size of a step."""
+        done = step / max(1, self.steps)
+        factor = {
+            "constant": 1.0,
+            "inverse": 1.0 / (1.0 + step / self.decay),
+            "cosine": (1.0 + math.cos(math.pi * min(1.0, done))) / 2.0,
+            "linear": max(0.0, 1.0 - done),
+        }[self.schedule]
+        return self.rate * factor
+
+    def apply(self, state: State, mean: Vector) -> None:
+        """One step: changes x, the arrays of the optimiser and the number of steps."""
+        rate = np.float32(self.at(state.step))
+        state.step += 1
+        if self.optimiser == "adam":
+            state.x = state.x - rate * self._adam(state, mean)
+            return
+        if self.momentum:
+            kept = state.shared.get("momentum", np.zeros_like(mean))
+            state.shared["momentum"] = kept = np.float32(self.momentum) * kept + mean
+            mean = mean + np.float32(self.momentum) * kept if self.nesterov else kept
+        state.x = state.x - rate * mean
+
+    def _adam(self, state: State, mean: Vector) -> Vector:
+        first, second = np.float32(self.momentum or 0.9), np.float32(0.999)
+        m = first * state.shared.get("first", np.zeros_like(mean)) + (1 - first) * mean
+        v = second * state.shared.get("second", np.zeros_like(mean)) + (1 - second) * mean * mean
+        state.shared["first"], state.shared["second"] = m, v
+        unbiased = m / (1 - first ** np.float32(state.step)), v / (1 - second ** np.float32(state.step))
+        return np.asarray(unbiased[0] / (np.sqrt(unbiased[1]) + _EPSILON), np.float32)

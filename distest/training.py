@@ -1,0 +1,198 @@
+"""Training: specs to records, over any transport; and the same run once more from its kept bits."""
+
+import hashlib
+import math
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from distest import catalog, records
+from distest.coins import Coins, from_seed
+from distest.errors import DivergedError, ModelError
+from distest.sgd.link import Link
+from distest.sgd.method import Method
+from distest.sgd.oracle import Oracle
+from distest.sgd.problem import Problem, Vector
+from distest.sgd.rule import Rule
+from distest.sgd.shards import deal
+from distest.sgd.state import State
+from distest.train_spec import TrainSpec
+from distest.wire.board import Board
+from distest.wire.channel import Channel, Replay
+from distest.wire.transport import Solo, Transport
+
+Notice = Callable[[int], None]
+Series = list[dict[str, Any]]
+
+
+@dataclass(frozen=True, slots=True)
+class Trial:
+    """One method of a spec, built. spec: complete, as a record keeps it."""
+
+    method: Method
+    problem: Problem
+    rule: Rule
+    spec: dict[str, Any]
+
+
+def plan(spec: TrainSpec) -> list[Trial]:
+    """Every method of a spec, built. Raises UsageError before anything has run."""
+    problem: Problem = catalog.build("problem", spec.problem)
+    rule = Rule(
+        rate=spec.rate,
+        steps=spec.steps,
+        optimiser=spec.optimiser,
+        momentum=spec.momentum,
+        nesterov=spec.nesterov,
+        schedule=spec.schedule,
+        decay=spec.decay,
+    )
+    trials = []
+    for table in spec.methods:
+        method: Method = catalog.build("method", table)
+        method.check(problem, spec.workers)
+        trials.append(Trial(method, problem, rule, _described(spec, method, problem)))
+    return trials
+
+
+def _described(spec: TrainSpec, method: Method, problem: Problem) -> dict[str, Any]:
+    """What the hash of a run is taken of; seed and repeat stand beside it."""
+    plain = {key: getattr(spec, key) for key in TrainSpec.__struct_fields__}
+    for key in ("methods", "seed", "repeats"):
+        del plain[key]
+    return {**plain, "method": catalog.describe(method), "problem": catalog.describe(problem)}
+
+
+def run(
+    spec: TrainSpec, trials: list[Trial], transport: Transport, keep_board: bool, done: Notice | None = None
+) -> Iterator[tuple[records.Record, Series, Board | None]]:
+    """Train with every method `repeats` times; yields record, series and board, on the server's rank only.
+
+    Raises PartyError naming method, worker and step where a gradient is no longer finite.
+    """
+    for trial in trials:
+        for repeat in range(spec.repeats):
+            yield from _train(spec, trial, repeat, transport, keep_board, done)
+
+
+def _train(
+    spec: TrainSpec, trial: Trial, repeat: int, transport: Transport, keep_board: bool, done: Notice | None
+) -> Iterator[tuple[records.Record, Series, Board | None]]:
+    coins, data = from_seed(spec.seed, spec.generator)
+    here = coins.fold("repeat", repeat)
+    shards = deal(trial.problem, spec.workers, spec.shards, here.public)
+    name = catalog.label(trial.method)
+    oracle = Oracle(trial.problem, shards, spec.batch or None, data.fold("repeat", repeat), name)
+    channel = Channel(spec.workers, transport, "blackboard", keep_board)
+    link = Link(channel)
+    state = State(trial.problem.start(here.public.fold("start")))
+    every = spec.evaluate or max(1, spec.steps // 10)
+    series: Series = []
+    seconds = 0.0
+    transport.barrier()
+    while state.step < spec.steps:
+        if state.step % every == 0 and transport.hosts_referee:
+            series.append(_point(name, trial.problem, state, channel, seconds))
+        start = time.perf_counter()
+        with np.errstate(over="ignore", invalid="ignore"):  # the oracle and the loss say what has gone wrong
+            trial.method.round(state, trial.rule, oracle, link, here)
+        seconds += time.perf_counter() - start
+        if done is not None:
+            done(1)
+    evaluations = int(transport.total(_one(oracle.evaluations))[0])
+    if not transport.hosts_referee:
+        return
+    series.append(_point(name, trial.problem, state, channel, seconds))
+    record = _record(spec, trial, repeat, state, channel, transport, series[-1], seconds)
+    record |= {"gradient_evaluations": evaluations, "public_key": here.public.key, "coin_path": list(here.public.path)}
+    yield record, series, channel.board
+
+
+def replay(record: records.Record, board: Board, coins: Coins) -> dict[str, Any]:
+    """What the bits of a kept board say of a run: its digest, its ledger and its model; without gradients."""
+    spec = record["spec"]
+    problem: Problem = catalog.build("problem", spec["problem"])
+    method: Method = catalog.build("method", spec["method"])
+    keys = ("rate", "steps", "optimiser", "momentum", "nesterov", "schedule", "decay")
+    rule = Rule(**{key: spec[key] for key in keys})
+    if board.parties != spec["workers"]:
+        raise ModelError(f"the board has {board.parties} parties, the run {spec['workers']} workers")
+    channel = Replay(board, Solo(), "blackboard")
+    link = Link(channel)
+    state = State(problem.start(coins.public.fold("start")))
+    while state.step < rule.steps:
+        method.round(state, rule, None, link, coins)
+    if channel.left():
+        raise ModelError(f"the board goes on for {channel.left()} turns after the run has ended")
+    totals = {key: value for key, value in channel.ledger.totals().items() if key != "wire_bytes"}
+    return {**totals, "digest": channel.digest(), "model_sha256": model_digest(state.x)}
+
+
+def model_digest(x: Vector) -> str:
+    """SHA-256 of the parameters, float32 little-endian, hex."""
+    return hashlib.sha256(x.astype("<f4").tobytes()).hexdigest()
+
+
+def _point(name: str, problem: Problem, state: State, channel: Channel, seconds: float) -> dict[str, Any]:
+    """One line of a series. Raises DivergedError where the loss is no longer finite."""
+    ledger = channel.ledger
+    with np.errstate(over="ignore", invalid="ignore"):
+        loss = problem.loss(state.x)
+    if not math.isfinite(loss):
+        raise DivergedError(f"{name}: after {state.step} steps the loss is no finite number; try a smaller --rate")
+    return {
+        "step": state.step,
+        "loss": loss,
+        **problem.evaluate(state.x),
+        "payload_bits": ledger.payload_bits,
+        "payload_bits_up": ledger.payload("up") + ledger.payload("board"),
+        "payload_bits_down": ledger.payload("down_broadcast") + ledger.payload("down_unicast"),
+        "seconds": seconds,
+    }
+
+
+def _record(
+    spec: TrainSpec,
+    trial: Trial,
+    repeat: int,
+    state: State,
+    channel: Channel,
+    transport: Transport,
+    last: dict[str, Any],
+    seconds: float,
+) -> records.Record:
+    optimum = trial.problem.optimum() if trial.problem.convex else None
+    return {
+        "schema": records.SCHEMA,
+        "kind": spec.kind,
+        "method": trial.spec["method"]["name"],
+        "label": catalog.label(trial.method),
+        "spec": trial.spec,
+        "spec_hash": records.spec_hash(trial.spec),
+        "seed": spec.seed,
+        "repeat": repeat,
+        "d": trial.problem.d,
+        "workers": spec.workers,
+        "steps": state.step,
+        "ranks": transport.size,
+        "transport": transport.name,
+        **channel.ledger.totals(),
+        **{
+            key: value
+            for key, value in last.items()
+            if not key.startswith("payload") and key not in ("step", "seconds")
+        },
+        "optimum": optimum,
+        "bits_per_coordinate": channel.ledger.payload_bits / (state.step * spec.workers * trial.problem.d),
+        "digest": channel.digest(),
+        "model_sha256": model_digest(state.x),
+        "seconds": seconds,
+        "versions": records.versions(),
+    }
+
+
+def _one(number: int) -> Any:
+    return np.array([number], np.int64)

@@ -1,0 +1,51 @@
+"""Every compressor over every exchange, on the ranks at hand: model, digest and ledger as one JSON object."""
+
+import json
+
+from distest import catalog, training
+from distest.errors import UsageError
+from distest.rank import guarded, in_mpi, leave
+from distest.train_spec import check, normalise
+from distest.wire.transport import Solo, Transport
+
+WORKERS = (8, 7)  # four ranks host two workers each of 8; 7 leaves somebody with one
+
+
+def work() -> None:
+    transport = transport_at_hand()
+    found = {}
+    for workers in WORKERS:
+        for exchange in catalog.names("exchange"):
+            for compressor in catalog.names("compressor"):
+                for feedback in (False, True):
+                    method = {"name": "mean", "compressor": compressor, "exchange": exchange, "feedback": feedback}
+                    table = {
+                        "method": method,
+                        "problem": "logistic:data=ionosphere",
+                        "workers": workers,
+                        "steps": 3,
+                        "batch": 8,
+                    }
+                    spec = check(normalise(table))
+                    try:
+                        trials = training.plan(spec)
+                    except UsageError:  # error feedback is not for this compressor
+                        continue
+                    for record, _, _ in training.run(spec, trials, transport, keep_board=False):
+                        keys = ("model_sha256", "digest", "payload_bits", "payload_bits_up", "payload_bits_down")
+                        found[f"{workers} {record['label']}"] = {key: record[key] for key in keys}
+    if transport.rank == 0:
+        print(json.dumps(found))
+
+
+def transport_at_hand() -> Transport:
+    """MPI where a launcher started this process, else none."""
+    if not in_mpi():
+        return Solo()
+    from distest.wire.mpi import Mpi
+
+    return Mpi()
+
+
+if __name__ == "__main__":
+    leave(guarded(work))
