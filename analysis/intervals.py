@@ -14,7 +14,6 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import stats
 
 Floats = NDArray[np.float64]
 STEP = 1e-4  # of an average, for the derivative
@@ -30,6 +29,8 @@ class Estimate:
 
     def interval(self, confidence: float) -> tuple[float, float]:
         """Student's interval of the given confidence, a number between 0 and 1."""
+        from scipy import stats  # a second of start-up: only for those who ask for an interval
+
         reach = self.error and self.error * float(stats.t.ppf(0.5 + confidence / 2, self.freedom))
         return self.value - reach, self.value + reach
 

@@ -53,6 +53,18 @@ CASES = [  # protocol, n, m, s
     ("rank_sampling:pieces=3", 300, 50, 12),
     ("tight_budget:bits=9", 300, 331, 1),
     ("tight_budget:bits=30", 5000, 77, 3),
+    ("uneven_samples", 17, 331, 1),
+    ("uneven_samples:referee=median", 5, 40, 9),
+    ("arithmetic_counts", 300, 50, 12),
+    ("arithmetic_counts:law=multiset", 6, 77, 4),
+    ("haar_wavelet", 300, 50, 12),
+    ("haar_wavelet:lam=0.2,threshold=true", 17, 77, 4),
+    ("tree_localisation:bits=2,support=3", 300, 331, 1),
+    ("one_bit_counts", 5, 331, 4),
+    ("one_bit_adaptive", 5, 331, 4),
+    ("dense_counts:bits=3", 17, 331, 4),
+    ("block_refinement:bits=3", 17, 400, 4),
+    ("adaptive_refinement:bits=3", 17, 400, 4),
 ]
 
 

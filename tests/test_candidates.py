@@ -89,8 +89,8 @@ def test_a_budget_in_all_is_shared() -> None:
 
 
 def test_below_every_minimum_the_least_is_named() -> None:
-    with pytest.raises(UsageError, match=r"keeps to 3 bits a server; the least is \d+, of multiset"):
-        some_fitting(Problem(Task(64, 300, s=40), bits=3))
+    with pytest.raises(UsageError, match=r"keeps to 1 bits a server; the least is \d+, of multiset"):
+        some_fitting(Problem(Task(64, 300, s=40), bits=1))
     with pytest.raises(UsageError, match="keeps to 0 bits a server; the least is 1, of"):
         some_fitting(Problem(Task(16, 100), total_bits=99))
 

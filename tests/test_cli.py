@@ -177,8 +177,8 @@ BAD: dict[str, tuple[list[str], str]] = {
     "bounds of an unknown family": (["bounds", "--n", "16", "--m", "3", "--family", "falling"], "'falling'"),
     "every with no bits": (learn("--protocol", "every", "--bits", "0"), "at least one bit, got bits=0"),
     "every below all minima": (
-        learn("--protocol", "every", "--bits", "3", "--s", "5"),
-        "keeps to 3 bits a server; the least is 11, of multiset",
+        learn("--protocol", "every", "--bits", "1", "--s", "5"),
+        "keeps to 1 bits a server; the least is 11, of multiset",
     ),
     "every of an unknown family": (learn("--protocol", "every", "--family", "monotne"), "did you mean 'monotone'?"),
     "every with more pieces than symbols": (

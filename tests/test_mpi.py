@@ -16,7 +16,7 @@ M, RANKS, BITS = 1003, 3, 3
 MORE_THAN_THREE = (
     "simulate_infer",  # two servers for each of two blocks at least
     *("one_bit_counts", "one_bit_adaptive", "dense_counts"),  # several samples, and several servers a symbol
-    *("block_refinement", "adaptive_refinement", "rank_sampling"),
+    *("block_refinement", "adaptive_refinement", "rank_sampling", "haar_wavelet"),
 )
 Bytes = Counter[tuple[int, int]]
 

@@ -97,8 +97,9 @@ class Block(Codec):
 
     def _digits(self, words: NDArray[np.uint64], k: int) -> Symbols:
         step = self._together()
-        numbers = bigwords.join(words) if k > step else words[:, 0].tolist()
-        if numbers and max(numbers) >= self.n**k:
+        small = words[:, 0].astype(np.int64)  # all of the number where k symbols go into one word
+        numbers = bigwords.join(words) if k > step else []
+        if len(words) and (max(numbers) if numbers else int(small.max())) >= self.n**k:
             raise WireError(f"the number of a block of {k} symbols is not below {self.n}^{k}")
         base = self.n**step
         out = np.empty((len(words), k), np.int64)
@@ -107,7 +108,9 @@ class Block(Codec):
                 split = [divmod(number, base) for number in numbers]
                 numbers, part = [high for high, _ in split], np.array([low for _, low in split], np.int64)
             else:
-                part = np.array(numbers, np.int64)
-            for j in range(first, min(first + step, k)):
+                part = np.array(numbers, np.int64) if numbers else small
+            last = min(first + step, k) - 1
+            for j in range(first, last):
                 part, out[:, j] = np.divmod(part, self.n)
+            out[:, last] = part
         return out

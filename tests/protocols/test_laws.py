@@ -45,7 +45,7 @@ CASES: dict[str, list[dict[str, Any]]] = {
     "dense_counts": [{"bits": 2}, {"bits": 11}],
     "two_stage_histogram": [{"pieces": 4}, {"pieces": 8, "first": 0.3, "per_cell": 1}],
     "two_stage_histogram_l2": [{"pieces": 4}, {"pieces": 8, "first": 0.3}],
-    "rank_sampling": [{"pieces": 4}, {"pieces": 4, "every": 2}, {"pieces": 4, "every": 3}],
+    "rank_sampling": [{"pieces": 4, "eps": 0.001}, {"pieces": 4, "every": 2}, {"pieces": 4, "every": 3}],
     "tight_budget": [{"bits": 4}, {"bits": 9}],
     "block_refinement": [{"bits": 2}, {"bits": 3}],
     "adaptive_refinement": [{"bits": 2}, {"bits": 3}],
