@@ -242,8 +242,8 @@ def document(known: theory.Thresholds, results: list[Result], shown: list[Record
         "The experiments are `scripts/specs/e01.toml` to `e18.toml`, each a sweep that `distest learn` runs; what they",
         "have to show is in `scripts/specs/thresholds.toml`. An interval holds the number with",
         f"{known.confidence:.0%} confidence (Student, repeats paired by their coins); no spread means that all repeats",
-        "agree, or that no rival of the best is left. A check passes when the whole interval lies where theory puts the number;",
-        "of several groups the one closest to failing is shown. Errors and bits are those of runs, bits as they were",
+        "agree, or that no rival of the best is left. A check passes when the whole interval lies where theory puts the",
+        "number; of several groups the one closest to failing is shown. Errors and bits are those of runs, bits as they were",
         "decoded; cells and their flattening errors (E11) are asked of the protocol and computed by brute force.",
         "",
     ]
