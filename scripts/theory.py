@@ -33,6 +33,18 @@ SPECS = ROOT / "scripts" / "specs"
 THRESHOLDS = SPECS / "thresholds.toml"
 Record = dict[str, Any]
 
+INTRO = """\
+# Theory against measurement
+
+Written by `scripts/check_theory --write docs/theory.md` on {day}; do not edit.
+The experiments are `scripts/specs/e01.toml` to `e18.toml`, each a sweep that `distest learn` runs; what they
+have to show is in `scripts/specs/thresholds.toml`. An interval holds the number with
+{confidence:.0%} confidence (Student, repeats paired by their coins); no spread means that all repeats
+agree, or that no rival of the best is left. A check passes when the whole interval lies where theory puts the
+number; of several groups the one closest to failing is shown. Errors and bits are those of runs, bits as they were
+decoded; cells and their flattening errors (E11) are asked of the protocol and computed by brute force.
+"""
+
 
 @dataclass(frozen=True)
 class Result:
@@ -235,18 +247,7 @@ def why(result: Result) -> str:
 
 def document(known: theory.Thresholds, results: list[Result], shown: list[Record]) -> str:
     """docs/theory.md."""
-    lines = [
-        "# Theory against measurement",
-        "",
-        f"Written by `scripts/check_theory --write docs/theory.md` on {dt.date.today()}; do not edit.",
-        "The experiments are `scripts/specs/e01.toml` to `e18.toml`, each a sweep that `distest learn` runs; what they",
-        "have to show is in `scripts/specs/thresholds.toml`. An interval holds the number with",
-        f"{known.confidence:.0%} confidence (Student, repeats paired by their coins); no spread means that all repeats",
-        "agree, or that no rival of the best is left. A check passes when the whole interval lies where theory puts the",
-        "number; of several groups the one closest to failing is shown. Errors and bits are those of runs, bits as they were",
-        "decoded; cells and their flattening errors (E11) are asked of the protocol and computed by brute force.",
-        "",
-    ]
+    lines = [*INTRO.format(day=dt.date.today(), confidence=known.confidence).splitlines(), ""]
     for result in results:
         lines += [f"- **{result.name}** {known.experiments[result.name].title}"]
     keys = list(shown[0])
