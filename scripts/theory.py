@@ -33,6 +33,18 @@ SPECS = ROOT / "scripts" / "specs"
 THRESHOLDS = SPECS / "thresholds.toml"
 Record = dict[str, Any]
 
+INTRO = """\
+# Theory against measurement
+
+Written by `scripts/check_theory --write docs/theory.md` on {day}; do not edit.
+The experiments are `scripts/specs/e01.toml` to `e18.toml`, each a sweep that `distest learn` runs; what they
+have to show is in `scripts/specs/thresholds.toml`. An interval holds the number with
+{confidence:.0%} confidence (Student, repeats paired by their coins); no spread means that all repeats
+agree, or that no rival of the best is left. A check passes when the whole interval lies where theory puts the
+number; of several groups the one closest to failing is shown. Errors and bits are those of runs, bits as they were
+decoded; cells and their flattening errors (E11) are asked of the protocol and computed by brute force.
+"""
+
 
 @dataclass(frozen=True)
 class Result:
@@ -81,7 +93,10 @@ def parse() -> argparse.Namespace:
     parser.add_argument("--plant", metavar="E3", help="plant this experiment's error: it has to fail")
     parser.add_argument("--write", type=Path, metavar="docs/theory.md", help="write the table, if everything passes")
     parser.add_argument("--jobs", type=int, default=2, help="experiments at a time")
-    return parser.parse_args()
+    options = parser.parse_args()
+    if options.write and (options.quick or options.only or options.plant):
+        parser.error("--write is for a full run: without --quick, --only and --plant")
+    return options
 
 
 def spec_path(name: str) -> Path:
@@ -213,7 +228,7 @@ def rows(results: list[Result]) -> list[Record]:
                     "at": f"{finding.group} (worst of {finding.groups})" if finding.groups > 1 else finding.group,
                     "expected": expected(finding),
                     "measured": number(finding.value),
-                    "interval": "exact" if high - low <= 1e-9 * abs(finding.value) else f"{low:.4g} to {high:.4g}",
+                    "interval": f"{low:.4g} to {high:.4g}" if high - low > 1e-9 * abs(finding.value) else "no spread",
                     "verdict": "pass" if finding.passed else "FAIL",
                     "seconds": f"{result.seconds:.0f}",
                 }
@@ -232,28 +247,23 @@ def why(result: Result) -> str:
 
 def document(known: theory.Thresholds, results: list[Result], shown: list[Record]) -> str:
     """docs/theory.md."""
-    quick = "" if len(results) == len(known.experiments) else " (some of the experiments)"
-    lines = [
-        "# Theory against measurement",
-        "",
-        f"Written by `scripts/check_theory --write docs/theory.md` on {dt.date.today()}{quick}; do not edit.",
-        "The experiments are `scripts/specs/e01.toml` to `e18.toml`, each a sweep that `distest learn` runs; what they",
-        "have to show is in `scripts/specs/thresholds.toml`. An interval holds the number with",
-        f"{known.confidence:.0%} confidence (Student, repeats paired by their coins). A check passes when the whole",
-        "interval lies where theory puts the number; of several groups the one closest to failing is shown.",
-        "",
-    ]
+    lines = [*INTRO.format(day=dt.date.today(), confidence=known.confidence).splitlines(), ""]
     for result in results:
         lines += [f"- **{result.name}** {known.experiments[result.name].title}"]
     keys = list(shown[0])
-    lines += ["", f"| {' | '.join(keys)} |", "|" + "---|" * len(keys)]
-    lines += [f"| {' | '.join(str(row[key]) for key in keys)} |" for row in shown]
+    lines += ["", *cells(keys), "|" + "---|" * len(keys)]
+    lines += [line for row in shown for line in cells([row[key] for key in keys])]
     lines += ["", "## Planted errors", ""]
     lines += ["Every run also changes its records as a bug would, and has to fail then.", ""]
     lines += ["| | planted error | caught by |", "|---|---|---|"]
     for result in results:
-        lines += [f"| {result.name} | {known.experiments[result.name].plant.what} | {'; '.join(result.caught)} |"]
+        lines += cells([result.name, known.experiments[result.name].plant.what, "; ".join(result.caught)])
     return "\n".join(lines) + "\n"
+
+
+def cells(values: list[Any]) -> list[str]:
+    """A row of a Markdown table."""
+    return ["| " + " | ".join(str(value).replace("|", "\\|") for value in values) + " |"]
 
 
 if __name__ == "__main__":

@@ -79,6 +79,10 @@ def test_an_experiment_passes_and_fails_with_its_error_planted() -> None:
     assert "FAIL" not in good.stdout
 
 
+def test_the_document_is_of_a_full_run() -> None:
+    assert "--write is for a full run" in script("--quick", "--write", "x.md").stderr
+
+
 def test_an_unknown_experiment_is_refused() -> None:
     ended = script("--only", "E99")
     assert ended.returncode == 1
@@ -125,4 +129,6 @@ def test_the_document_shows_every_check_and_planted_error() -> None:
     )
     for experiment in KNOWN.experiments.values():
         assert experiment.title in text
-        assert experiment.plant.what in text
+        assert experiment.plant.what.replace("|", "\\|") in text
+    rows = [line.replace("\\|", "") for line in text.splitlines() if line.startswith("|")]
+    assert {line.count("|") for line in rows} == {9, 4}
