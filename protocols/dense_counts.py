@@ -24,7 +24,7 @@ class DenseCounts(RefereeProtocol):
     Exactly `bits` bits a server of s >= 2 samples. The count of x is Bin(s, p_x); each symbol gets m bits/n reports,
     asked and decoded as in `one_bit_counts`, and the question is chosen by how often the symbol was asked before.
     For s >= n this is of the best order: squared l2 risk C n (1 - |p|^2)/(m s bits), l1 about n sqrt(2C/(pi m s
-    bits)), C from 2 to 5. For s < n `block_refinement` takes fewer bits.
+    bits)), C from 2 to 6. For s < n `block_refinement` takes fewer bits.
 
     The estimate is in 0..1 symbol by symbol and need not sum to 1. Its risk is known to first order, for many reports:
     the sum over x of 1/I_x, I_x the Fisher information of the reports on x.

@@ -25,7 +25,7 @@ class OneBitCounts(RefereeProtocol):
     rest spread over the others, which tell the turns of level 0 apart. The referee takes the p_x that makes the
     reports on x likeliest, binomial chances exact. If n = 2 all are asked about symbol 0, the other is its complement.
 
-    With m' = m/n reports on x its squared error is C max(p_x (1-p_x), 1/(4s))/(m' s) with C from 2 to 5 (less for very
+    With m' = m/n reports on x its squared error is C max(p_x (1-p_x), 1/(4s))/(m' s) with C from 2 to 6 (less for very
     small s), by measurement and by Fisher information: first order, for many reports. Below 80 reports a turn is
     missed now and then. p_x = 0 is found exactly. A threshold put at the median, which nobody knows beforehand, would
     have C = pi/2: see `one_bit_adaptive`. The estimate need not sum to 1.
