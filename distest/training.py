@@ -5,6 +5,7 @@ import math
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -12,6 +13,7 @@ import numpy as np
 from distest import catalog, records
 from distest.coins import Coins, from_seed
 from distest.errors import DivergedError, ModelError
+from distest.sgd import checkpoint
 from distest.sgd.link import Link
 from distest.sgd.method import Method
 from distest.sgd.oracle import Oracle
@@ -36,6 +38,19 @@ class Trial:
     problem: Problem
     rule: Rule
     spec: dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Saving:
+    """Checkpoints: in `folder`, every `every` steps. resume: go on from those that are there.
+
+    finished: runs that have their record already, by name, and are not done again.
+    """
+
+    folder: Path
+    every: int
+    resume: bool
+    finished: frozenset[str] = frozenset()
 
 
 def plan(spec: TrainSpec) -> list[Trial]:
@@ -67,19 +82,36 @@ def _described(spec: TrainSpec, method: Method, problem: Problem) -> dict[str, A
 
 
 def run(
-    spec: TrainSpec, trials: list[Trial], transport: Transport, keep_board: bool, done: Notice | None = None
+    spec: TrainSpec,
+    trials: list[Trial],
+    transport: Transport,
+    keep_board: bool,
+    done: Notice | None = None,
+    saving: Saving | None = None,
 ) -> Iterator[tuple[records.Record, Series, Board | None]]:
     """Train with every method `repeats` times; yields record, series and board, on the server's rank only.
 
-    Raises PartyError naming method, worker and step where a gradient is no longer finite.
+    saving: where and how often checkpoints are written, and whether runs go on from those there are. Raises
+    PartyError or DivergedError, naming method, worker and step, where numbers are no longer finite, UsageError where a
+    checkpoint cannot be read or written.
     """
     for trial in trials:
         for repeat in range(spec.repeats):
-            yield from _train(spec, trial, repeat, transport, keep_board, done)
+            if saving is not None and _named(trial, spec, repeat) in saving.finished:
+                if done is not None:
+                    done(spec.steps)
+                continue
+            yield from _train(spec, trial, repeat, transport, keep_board, done, saving)
 
 
 def _train(
-    spec: TrainSpec, trial: Trial, repeat: int, transport: Transport, keep_board: bool, done: Notice | None
+    spec: TrainSpec,
+    trial: Trial,
+    repeat: int,
+    transport: Transport,
+    keep_board: bool,
+    done: Notice | None,
+    saving: Saving | None,
 ) -> Iterator[tuple[records.Record, Series, Board | None]]:
     coins, data = from_seed(spec.seed, spec.generator)
     here = coins.fold("repeat", repeat)
@@ -92,8 +124,24 @@ def _train(
     every = spec.evaluate or max(1, spec.steps // 10)
     series: Series = []
     seconds = 0.0
+    folder = None if saving is None else saving.folder / _named(trial, spec, repeat)
+    earlier = 0
+    if saving is not None and saving.resume and folder is not None:
+        middle = checkpoint.load(folder, trial.problem.d, channel.hosted)
+        if middle is not None:
+            state, link.round = middle.state, len(middle.turns)
+            channel.restore(middle.books, middle.turns)
+            series, seconds = middle.plain["series"], middle.plain["seconds"]
+            earlier = middle.plain["evaluations"]
+            if done is not None:
+                done(state.step)
+    begun = state.step
     transport.barrier()
     while state.step < spec.steps:
+        if saving is not None and folder is not None and state.step > begun and state.step % saving.every == 0:
+            so_far = earlier + int(transport.total(_one(oracle.evaluations))[0])
+            kept = {"series": series, "seconds": seconds, "evaluations": so_far}
+            checkpoint.save(folder, state, channel, transport, kept)
         if state.step % every == 0 and transport.hosts_referee:
             series.append(_point(name, trial.problem, state, channel, seconds))
         start = time.perf_counter()
@@ -102,13 +150,15 @@ def _train(
         seconds += time.perf_counter() - start
         if done is not None:
             done(1)
-    evaluations = int(transport.total(_one(oracle.evaluations))[0])
+    evaluations = earlier + int(transport.total(_one(oracle.evaluations))[0])
     if not transport.hosts_referee:
         return
     series.append(_point(name, trial.problem, state, channel, seconds))
     record = _record(spec, trial, repeat, state, channel, transport, series[-1], seconds)
     record |= {"gradient_evaluations": evaluations, "public_key": here.public.key, "coin_path": list(here.public.path)}
     yield record, series, channel.board
+    if folder is not None:
+        checkpoint.remove(folder)  # the record is written
 
 
 def replay(record: records.Record, board: Board, coins: Coins) -> dict[str, Any]:
@@ -129,6 +179,16 @@ def replay(record: records.Record, board: Board, coins: Coins) -> dict[str, Any]
         raise ModelError(f"the board goes on for {channel.left()} turns after the run has ended")
     totals = {key: value for key, value in channel.ledger.totals().items() if key != "wire_bytes"}
     return {**totals, "digest": channel.digest(), "model_sha256": model_digest(state.x)}
+
+
+def _named(trial: Trial, spec: TrainSpec, repeat: int) -> str:
+    """The name of a run in files."""
+    return f"{records.spec_hash(trial.spec)}-{spec.seed}-{repeat}"
+
+
+def name_of(record: records.Record) -> str:
+    """The name of the run of a record in files."""
+    return f"{record['spec_hash']}-{record['seed']}-{record['repeat']}"
 
 
 def model_digest(x: Vector) -> str:

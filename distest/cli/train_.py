@@ -38,6 +38,8 @@ _HINT = "for example mean:feedback=true"
 @click.option("--limit", type=float, help="With --ranks: end the job after so many seconds.")
 @click.option("--out", type=click.Path(path_type=Path), help="Folder for records, series and boards.")
 @click.option("--boards/--no-boards", default=False, help="With --out: keep transcripts for an audit.")
+@click.option("--checkpoint", type=int, help="With --out: keep a checkpoint every so many steps.")
+@click.option("--resume", is_flag=True, help="With --out: go on from the checkpoints that are there.")
 @click.option("--json", "as_json", is_flag=True, help="Print one record a line instead of a table.")
 def command(
     spec: Path | None,
@@ -49,6 +51,8 @@ def command(
     limit: float | None,
     out: Path | None,
     boards: bool,
+    checkpoint: int | None,
+    resume: bool,
     as_json: bool,
     **plain: Any,
 ) -> int:
@@ -66,6 +70,11 @@ def command(
             method[key] = value
     checked = specs.check(specs.settle(specs.normalise(table), settings))
 
+    if (checkpoint is not None or resume) and (out is None or boards):
+        raise click.UsageError("--checkpoint and --resume go with --out, and not with --boards")
+    if checkpoint is not None and checkpoint < 1:
+        raise click.UsageError(f"--checkpoint is a number of steps, at least 1, got {checkpoint}")
+
     from distest import launch
 
     if ranks is not None and not launch.in_mpi():
@@ -75,10 +84,12 @@ def command(
         if out is not None:
             prepare(out)
         return launch.launch(without_ranks(sys.argv[1:]), ranks, limit, checked.workers)
-    return _run(checked, out, boards, as_json)
+    return _run(checked, out, boards, as_json, checkpoint, resume)
 
 
-def _run(spec: specs.TrainSpec, out: Path | None, boards: bool, as_json: bool) -> int:
+def _run(
+    spec: specs.TrainSpec, out: Path | None, boards: bool, as_json: bool, checkpoint: int | None, resume: bool
+) -> int:
     from distest import launch, records, training
     from distest.cli.progress import progress
 
@@ -88,12 +99,17 @@ def _run(spec: specs.TrainSpec, out: Path | None, boards: bool, as_json: bool) -
     if referee and out is not None:
         prepare(out)
     launch.rank_started(spec.workers)
+    saving = None
+    if out is not None and (checkpoint or resume):
+        there = records.load(out) if resume and (out / records.FILE).exists() else []
+        finished = frozenset(training.name_of(record) for record in there if record["kind"] == "train")
+        saving = training.Saving(out / "checkpoints", checkpoint or spec.steps, resume, finished)
     made = []
     steps = len(trials) * spec.repeats * spec.steps
     with progress("steps", steps, referee) as done:
-        for record, series, board in training.run(spec, trials, transport, boards and out is not None, done):
+        for record, series, board in training.run(spec, trials, transport, boards and out is not None, done, saving):
             if out is not None:
-                name = f"{record['spec_hash']}-{record['seed']}-{record['repeat']}"
+                name = training.name_of(record)
                 if board is not None:
                     record["board"] = f"{name}.board"
                     board.save(out / "boards" / record["board"])
@@ -104,7 +120,9 @@ def _run(spec: specs.TrainSpec, out: Path | None, boards: bool, as_json: bool) -
                 sys.stdout.write(records.canonical(record) + "\n")
                 sys.stdout.flush()
             made.append(record)
-    if referee and not as_json:
+    if referee and not made and not as_json:
+        click.echo("every run has its record already")
+    elif referee and not as_json:
         _show(spec, transport.size, made)
     return 0
 

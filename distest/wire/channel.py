@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import Literal, TypeAlias
+from typing import Any, Literal, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -116,6 +116,19 @@ class Channel:
     def digest(self) -> str:
         """SHA-256 of the transcript so far, hex; the same for any number of ranks."""
         return transcript_digest(self._turns)
+
+    def snapshot(self) -> tuple[dict[str, Any], NDArray[np.uint8]]:
+        """The books so far, as plain values, and the digest of each turn, uint8 (turns, 32): for a checkpoint."""
+        if self.board is not None:
+            raise ModelError("a run that keeps its board is not cut in two: leave out the checkpoints or the board")
+        digests = np.frombuffer(b"".join(self._turns), np.uint8).reshape(-1, 32)
+        return self.ledger.plain(), digests
+
+    def restore(self, books: dict[str, Any], turns: NDArray[np.uint8]) -> None:
+        """Go on where a snapshot was taken. Raises ValueError, KeyError or TypeError for books that are none."""
+        self.ledger = Ledger.of_plain(books)
+        self._turns = [bytes(row) for row in turns]
+        self._wire_before = self._transport.wire_bytes - self.ledger.wire_bytes
 
     def _spread(self, turn: Turn) -> bool:
         """Whether each rank hears its own servers: asked for, allowed, and every rank has somebody to hear."""

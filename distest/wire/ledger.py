@@ -1,6 +1,7 @@
 """Ledger: bits by round, direction and party. Booked from what was decoded, and from nothing else."""
 
 from dataclasses import dataclass, field, replace
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -73,6 +74,29 @@ class Ledger:
             self.entries[-1] = replace(last, parties=whole, n_bits=last.n_bits + n_bits)
         else:
             self.entries.append(entry)
+
+    def plain(self) -> dict[str, Any]:
+        """All of it as plain values."""
+        rows = [
+            [
+                *(e.round, e.direction, e.parties.start, e.parties.stop, e.parties.step, e.n_bits, e.n_bits_max),
+                e.lengths.tolist() if isinstance(e.lengths, np.ndarray) else e.lengths,
+            ]
+            for e in self.entries
+        ]
+        return {"entries": rows, "coin_bits": self.coin_bits, "wire_bytes": self.wire_bytes, "detail": self._detail}
+
+    @classmethod
+    def of_plain(cls, plain: dict[str, Any]) -> "Ledger":
+        """The ledger that `plain` describes. Raises ValueError, KeyError or TypeError for what describes none."""
+        ledger = cls(coin_bits=int(plain["coin_bits"]), wire_bytes=int(plain["wire_bytes"]))
+        ledger._detail = int(plain["detail"])
+        for round, direction, start, stop, step, n_bits, n_bits_max, lengths in plain["entries"]:
+            if direction not in DIRECTIONS:
+                raise ValueError(f"no direction {direction!r}")
+            kept = np.array(lengths, np.int32) if isinstance(lengths, list) else lengths
+            ledger.entries.append(Entry(round, direction, range(start, stop, step), n_bits, n_bits_max, kept))
+        return ledger
 
     def payload(self, direction: Direction) -> int:
         """Bits sent in one direction."""

@@ -1,0 +1,137 @@
+"""A run that is cut off anywhere and goes on ends as if nothing had happened; damaged checkpoints are refused."""
+
+import shutil
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from distest import training
+from distest.errors import ModelError, UsageError
+from distest.sgd import checkpoint
+from distest.train_spec import TrainSpec, check, normalise
+from distest.wire.ledger import Ledger
+from distest.wire.transport import Solo
+
+STEPS = 24
+KEYS = ("digest", "model_sha256", "loss", "payload_bits", "messages", "rounds", "gradient_evaluations", "steps")
+
+
+def spec(optimiser: str = "sgd") -> TrainSpec:
+    method = {
+        "name": "mean",
+        "compressor": {"name": "identity", "precision": "bfloat16"},
+        "exchange": "parameter_server",
+        "feedback": True,
+    }
+    table = {"problem": "logistic:data=ionosphere", "workers": 3, "steps": STEPS, "batch": 8, "momentum": 0.9}
+    return check(normalise({**table, "method": method, "evaluate": 5, "optimiser": optimiser, "rate": 0.05}))
+
+
+class CutOffError(Exception):
+    """In the place of a power failure."""
+
+
+def run(asked: TrainSpec, saving: training.Saving | None = None, stop: int | None = None) -> Any:
+    done = 0
+
+    def count(steps: int) -> None:
+        nonlocal done
+        done += steps
+        if stop is not None and done >= stop:
+            raise CutOffError
+
+    return list(training.run(asked, training.plan(asked), Solo(), False, count, saving))
+
+
+@pytest.mark.parametrize("optimiser", ["sgd", "adam"])
+@pytest.mark.parametrize("stop", [1, 7, 8, 16, 23])
+def test_a_run_that_was_cut_off_ends_like_one_that_was_not(tmp_path: Path, stop: int, optimiser: str) -> None:
+    asked = spec(optimiser)
+    whole, series, _ = run(asked)[0]
+    with pytest.raises(CutOffError):
+        run(asked, training.Saving(tmp_path, 4, False), stop)
+    assert bool(list(tmp_path.glob("*-0-0"))) == (stop > 4)
+    record, again, _ = run(asked, training.Saving(tmp_path, 4, True))[0]
+    assert {key: record[key] for key in KEYS} == {key: whole[key] for key in KEYS}
+    times = [{**point, "seconds": 0} for point in series]
+    assert [{**point, "seconds": 0} for point in again] == times
+    assert list(tmp_path.iterdir()) == []  # nothing is left once the record is there
+
+
+def test_it_can_be_cut_off_again_and_again(tmp_path: Path) -> None:
+    asked = spec()
+    whole = run(asked)[0][0]
+    for _ in range(4):
+        with pytest.raises(CutOffError):
+            run(asked, training.Saving(tmp_path, 3, True), stop=_steps_done(tmp_path) + 5)
+    record = run(asked, training.Saving(tmp_path, 3, True))[0][0]
+    assert {key: record[key] for key in KEYS} == {key: whole[key] for key in KEYS}
+
+
+def _steps_done(folder: Path) -> int:
+    found = list(folder.glob("*-0-0"))
+    middle = checkpoint.load(found[0], training.plan(spec())[0].problem.d, range(3)) if found else None
+    return 0 if middle is None else middle.state.step
+
+
+def test_a_save_that_was_cut_off_leaves_the_one_before(tmp_path: Path) -> None:
+    asked = spec()
+    with pytest.raises(CutOffError):
+        run(asked, training.Saving(tmp_path, 4, False), 9)
+    folder = next(tmp_path.glob("*-0-0"))
+    whole = run(asked)[0][0]
+    (folder.with_name(folder.name + ".partial")).mkdir()  # cut off while it wrote
+    shutil.copytree(folder, tmp_path / "keep")
+    for name in (folder.name, folder.name + ".old"):  # or between two renamings
+        shutil.rmtree(folder, ignore_errors=True)
+        shutil.copytree(tmp_path / "keep", folder.with_name(name))
+        assert run(asked, training.Saving(tmp_path, 4, True))[0][0]["model_sha256"] == whole["model_sha256"]
+
+
+@pytest.mark.parametrize("file", ["server.npz", "workers-0.npz"])
+def test_damaged_checkpoints_are_refused_with_a_sentence(tmp_path: Path, file: str) -> None:
+    asked = spec()
+    with pytest.raises(CutOffError):
+        run(asked, training.Saving(tmp_path, 4, False), 9)
+    path = next(tmp_path.glob("*-0-0")) / file
+    whole = path.read_bytes()
+    for data in (b"", whole[: len(whole) // 2], b"\x80\x04\x95" + whole, whole[: len(whole) - 30]):
+        path.write_bytes(data)
+        with pytest.raises(UsageError, match="checkpoint") as caught:
+            run(asked, training.Saving(tmp_path, 4, True))
+        assert "\n" not in str(caught.value)
+    np.savez(path, x=np.zeros(3), text=np.zeros(3, np.uint8), turns=np.zeros((1, 32), np.uint8))
+    with pytest.raises(UsageError, match="checkpoint"):
+        run(asked, training.Saving(tmp_path, 4, True))
+    np.savez(path, x=np.array([{}], dtype=object))  # needs pickle, which is not read
+    with pytest.raises(UsageError, match="checkpoint"):
+        run(asked, training.Saving(tmp_path, 4, True))
+
+
+def test_a_run_that_has_its_record_is_not_done_again(tmp_path: Path) -> None:
+    asked = spec()
+    record = run(asked)[0][0]
+    assert run(asked, training.Saving(tmp_path, 4, True, frozenset({training.name_of(record)}))) == []
+
+
+def test_a_ledger_survives_its_plain_form() -> None:
+    from distest.wire.turn import Turn
+
+    ledger = Ledger(coin_bits=128)
+    ledger.book(Turn(0, range(4), "referee"), range(4), np.array([3, 1, 4, 1]), 9, 4)
+    ledger.book(Turn(1, range(0), "each"), range(4), 7, 28, 7)
+    again = Ledger.of_plain(ledger.plain())
+    assert again.by_round() == ledger.by_round()
+    assert again.totals() == ledger.totals()
+    assert again.by_party(4).tolist() == [3, 1, 4, 1]
+    with pytest.raises(ValueError, match="no direction"):
+        Ledger.of_plain({**ledger.plain(), "entries": [[0, "sideways", 0, 1, 1, 3, 3, 3]]})
+
+
+def test_a_kept_board_is_not_cut_in_two() -> None:
+    from distest.wire.channel import Channel
+
+    with pytest.raises(ModelError, match="keeps its board"):
+        Channel(3, Solo(), "blackboard", keep_board=True).snapshot()
