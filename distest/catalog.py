@@ -75,8 +75,8 @@ def build(kind: str, spec: dict[str, Any], **given: Any) -> Any:
             raise UsageError(unknown(f"option of {name}", key, allowed) if allowed else f"{name} has no options")
     hints = typing.get_type_hints(cls)
     for key, value in fields.items():
-        part = _PARTS.get(getattr(hints[key], "__name__", ""))
-        if part is not None:
+        part = _part_of(hints[key])
+        if part is not None and value is not None:
             fields[key] = build(part, {"name": value} if isinstance(value, str) else value)
             continue
         try:
@@ -95,6 +95,12 @@ def describe(thing: Any) -> dict[str, Any]:
     name = type(thing).__module__.rsplit(".", 1)[1]
     fields = {f.name: getattr(thing, f.name) for f in dataclasses.fields(thing) if f.name != "task"}
     return {"name": name, **{k: describe(v) if _is_part(v) else v for k, v in fields.items()}}
+
+
+def _part_of(hint: Any) -> str | None:
+    """The kind of a part that an option takes, None for plain values."""
+    among = typing.get_args(hint) or (hint,)
+    return next((_PARTS[h.__name__] for h in among if getattr(h, "__name__", "") in _PARTS), None)
 
 
 def _is_part(value: Any) -> bool:

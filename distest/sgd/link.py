@@ -41,6 +41,10 @@ class Link:
         """The server writes one message, every rank reads it; charged for each worker, or once."""
         self.channel.announce(Turn(self._next(), range(0), "each" if each else "servers"), encode, decode)
 
+    def swap(self, encode: Callable[[int], list[Messages]], decode: Callable[[int, int, BitReader], None]) -> None:
+        """Each worker writes one message to every other worker, which alone reads it: `Channel.swap`."""
+        self.channel.swap(Turn(self._next(), range(self.workers), "peers"), encode, decode)
+
     def _exchange(self, turn: Turn, encode: Encode, decode: Decode) -> None:
         def speak(block: range) -> Messages:
             return Messages.join([encode(worker) for worker in block])

@@ -22,7 +22,7 @@ MAGIC = b"DTBOARD1"
 _HEAD = struct.Struct("<8sQQ")
 _TURN = struct.Struct("<QBqqqQ")
 _BLOCK = struct.Struct("<Q")
-_READERS: tuple[Readers, ...] = ("referee", "board", "servers", "each")
+_READERS: tuple[Readers, ...] = ("referee", "board", "servers", "each", "peers")
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,7 +151,8 @@ def _parse(data: bytes) -> Board:
         turn = Turn(round_, speakers, _READERS[readers])
         if count > len(data) // _BLOCK.size:
             raise WireError(f"round {round_} announces {count} blocks for {parties} parties")
-        expected = len(blocks_said(turn, parties))
+        said = len(turn.speakers)
+        expected = said * (said - 1) if turn.readers == "peers" else len(blocks_said(turn, parties))
         if count != expected:
             raise WireError(f"round {round_} has {count} blocks, its speakers fill {expected}")
         chunks = []

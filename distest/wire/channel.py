@@ -8,7 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from distest.bits import BitReader, Lengths, Messages, Words
-from distest.errors import DistestError, ModelError, PartyError
+from distest.errors import DistestError, ModelError, PartyError, WireError
+from distest.kernels import bitpack
 from distest.wire.board import Board, Chunk, Post, block_digest, transcript_digest, turn_digest
 from distest.wire.ledger import Ledger
 from distest.wire.transport import Transport
@@ -113,6 +114,28 @@ class Channel:
         if self.board is not None:
             self.board.posts.append(Post(turn, (chunk,)))
 
+    def swap(
+        self, turn: Turn, speak: Callable[[int], list[Messages]], hear: Callable[[int, int, BitReader], None]
+    ) -> None:
+        """Run a turn among peers: every party writes one message to every other, who alone reads it.
+
+        speak(party) gives, for a party that lives here, its messages to parties 0, 1, ..., the place of its own left
+        unread; hear(party, owner, reader) reads the message of a party to an owner that lives here. All that a party
+        writes is booked as one message of its.
+        """
+        self._admit(turn)
+        rows, told = [], []
+        for party, owner, chunk in self._swapped(turn, speak):
+
+            def heard(block: range, reader: BitReader, party: int = party, owner: int = owner) -> Tally:
+                hear(party, owner, reader)
+                return np.zeros(0, np.int64)
+
+            _, entry = self._hear(turn, 0, range(party, party + 1), chunk, heard)
+            rows.append((party, owner, entry.n_bits, *np.frombuffer(entry.digest, np.int64)))
+            told.append(chunk)
+        self._book_peers(turn, rows, told)
+
     def digest(self) -> str:
         """SHA-256 of the transcript so far, hex; the same for any number of ranks."""
         return transcript_digest(self._turns)
@@ -187,6 +210,54 @@ class Channel:
                 if step < len(blocks) and arrived is not None:
                     yield *blocks[step], arrived[rank]
 
+    def _swapped(self, turn: Turn, speak: Callable[[int], list[Messages]]) -> Iterator[tuple[int, int, Chunk]]:
+        """Every message to an owner that lives here, with its party and owner; of each pair of ranks in one piece."""
+        size, parties = self._transport.size, self.parties
+        homes = [hosted(parties, rank, size) for rank in range(size)]
+        said = {party: speak(party) for party in self.hosted}
+        parts, heads = [], []
+        for home in homes:
+            messages = [said[party][owner] for party in self.hosted for owner in home if owner != party]
+            joined = Messages.join(messages) if messages else Messages(np.zeros(0, np.uint8), 0, 0, 0)
+            parts.append(Chunk(joined.data, joined.n_bits))
+            lengths = np.array([message.n_bits for message in messages], np.int64)
+            heads.append(Chunk(lengths.view(np.uint8), 8 * lengths.nbytes))
+        cuts, bits = self._transport.swap(heads), self._transport.swap(parts)
+        for home, head, chunk in zip(homes, cuts, bits, strict=True):
+            lengths = np.ascontiguousarray(head.payload).view(np.int64).tolist()
+            reader = BitReader(chunk.data, chunk.n_bits)
+            at = 0
+            pairs = [(party, owner) for party in home for owner in self.hosted if owner != party]
+            for (party, owner), n_bits in zip(pairs, lengths, strict=True):
+                yield party, owner, _piece(reader, at, n_bits)
+                at += n_bits
+
+    def _book_peers(self, turn: Turn, rows: list[tuple[int, ...]], told: list[Chunk]) -> None:
+        """Lengths and digests of all messages, and their bits if they are kept, on the referee's rank."""
+        mine = np.array(rows, np.int64).reshape(-1, 7)
+        gathered = self._transport.gather(Chunk(mine.view(np.uint8).ravel(), 8 * mine.nbytes))
+        kept: list[Chunk] | None = None
+        if self.board is not None:
+            joined = Messages.join([Messages(c.data, c.n_bits, 1, c.n_bits) for c in told]) if told else None
+            kept = self._transport.gather(Chunk(joined.data, joined.n_bits) if joined else _NOTHING)
+        if gathered is None:
+            return
+        everything = np.concatenate([np.ascontiguousarray(c.payload).view(np.int64).reshape(-1, 7) for c in gathered])
+        order = np.lexsort((everything[:, 1], everything[:, 0]))
+        table = everything[order]
+        lengths = np.bincount(table[:, 0], weights=table[:, 2], minlength=self.parties).astype(np.int64)
+        self.ledger.book(turn, turn.speakers, lengths, int(lengths.sum()), int(table[:, 2].max(initial=0)))
+        self.ledger.wire_bytes = self._transport.wire_bytes - self._wire_before
+        self._turns.append(turn_digest(turn, [row[3:].tobytes() for row in table]))
+        if self.board is not None and kept is not None:
+            pieces = []
+            for rows_of, chunk in zip(gathered, kept, strict=True):
+                reader, at = BitReader(chunk.data, chunk.n_bits), 0
+                for n_bits in _lengths(rows_of):
+                    pieces.append(_piece(reader, at, n_bits))
+                    at += n_bits
+            self.board.posts.append(Post(turn, tuple(pieces[i] for i in order)))
+
     def _announced(self, turn: Turn, speak: Callable[[], Words | Messages]) -> Chunk:
         """What the referee says, on every rank."""
         said = self._say(turn, range(1), lambda block: speak()) if self.hosts_referee else None
@@ -255,6 +326,29 @@ class Channel:
         return f"round {turn.round}, servers {block.start}-{last} on rank {self._transport.rank}"
 
 
+def _piece(reader: BitReader, at: int, n_bits: int) -> Chunk:
+    """Bits at .. at + n_bits - 1 of a chunk, from a byte on."""
+    data, _, limit = reader.raw()
+    if at + n_bits > limit:
+        raise WireError(f"a message of {n_bits} bits was announced, {limit - at} are there")
+    words = (n_bits + 63) // 64
+    room = bitpack.room(n_bits)
+    whole = BitReader(data, limit, at)
+    if words > 1:
+        room[: 8 * (words - 1)] = whole.fixed(words - 1, 64)[:, 0].byteswap().view(np.uint8)
+    rest = n_bits - 64 * (words - 1) if words else 0
+    if rest:
+        last = int(whole.fixed(1, rest)[0, 0]) << (64 - rest)
+        tail = np.frombuffer(last.to_bytes(8, "big"), np.uint8)
+        room[8 * (words - 1) : 8 * (words - 1) + (rest + 7) // 8] = tail[: (rest + 7) // 8]
+    return Chunk(room, n_bits)
+
+
+def _lengths(chunk: Chunk) -> list[int]:
+    """The lengths column of the rows of a rank."""
+    return [int(v) for v in np.ascontiguousarray(chunk.payload).view(np.int64).reshape(-1, 7)[:, 2]]
+
+
 def _named(error: Exception) -> str:
     return str(error) if isinstance(error, DistestError) else f"{type(error).__name__}: {error}"
 
@@ -280,6 +374,14 @@ class Replay(Channel):
         if post is None or post.turn != turn:
             raise ModelError(f"the next turn is {turn}, the board has {post.turn if post else 'the end'}")
         return post.chunks[0]
+
+    def _swapped(self, turn: Turn, speak: Callable[[int], list[Messages]]) -> Iterator[tuple[int, int, Chunk]]:
+        post = self._posts.pop(0) if self._posts else None
+        if post is None or post.turn != turn:
+            raise ModelError(f"the next turn is {turn}, the board has {post.turn if post else 'the end'}")
+        pairs = ((a, b) for a in turn.speakers for b in turn.speakers if a != b)
+        for (party, owner), chunk in zip(pairs, post.chunks, strict=True):
+            yield party, owner, chunk
 
     def left(self) -> int:
         """Turns of the board that the protocol has not asked for."""

@@ -50,6 +50,20 @@ class Mpi(Transport):
         self.wire_bytes += (int(n_bytes.sum()) + HEADER_BYTES * self.size) * (self.size - 1)
         return _cut(everything, n_bits, n_bytes)
 
+    def swap(self, parts: list[Chunk]) -> list[Chunk]:
+        mine = np.array([part.n_bits for part in parts], np.int64)
+        n_bits = np.empty(self.size, np.int64)
+        self._comm.Alltoall(mine, n_bits)
+        sent, n_bytes = (mine + 7) // 8, (n_bits + 7) // 8
+        outgoing = np.concatenate([part.payload for part in parts])
+        everything = np.empty(int(n_bytes.sum()), np.uint8)
+        self._comm.Alltoallv((outgoing, sent), (everything, n_bytes))
+        handed = np.array([int(np.delete(sent, self.rank).sum()) + HEADER_BYTES * (self.size - 1)], np.int64)
+        total = np.empty_like(handed)
+        self._comm.Allreduce(handed, total)
+        self.wire_bytes += int(total[0])
+        return _cut(everything, n_bits, n_bytes)
+
     def broadcast(self, chunk: Chunk | None) -> Chunk:
         n_bits = np.array([chunk.n_bits if chunk is not None else 0], np.int64)
         self._comm.Bcast(n_bits)

@@ -36,6 +36,10 @@ class Transport(ABC):
         """All chunks in rank order on every rank."""
 
     @abstractmethod
+    def swap(self, parts: list[Chunk]) -> list[Chunk]:
+        """parts[r] goes to rank r; what every rank has for this one, in rank order."""
+
+    @abstractmethod
     def broadcast(self, chunk: Chunk | None) -> Chunk:
         """The chunk of rank 0 on every rank; the other ranks give None."""
 
@@ -60,6 +64,9 @@ class Solo(Transport):
 
     def allgather(self, chunk: Chunk) -> list[Chunk]:
         return [chunk]
+
+    def swap(self, parts: list[Chunk]) -> list[Chunk]:
+        return parts
 
     def broadcast(self, chunk: Chunk | None) -> Chunk:
         assert chunk is not None  # the only rank there is speaks

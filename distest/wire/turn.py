@@ -7,7 +7,7 @@ from typing import Literal
 from distest.errors import ModelError
 
 Direction = Literal["up", "down_broadcast", "down_unicast", "board", "peer"]
-Readers = Literal["referee", "board", "servers", "each"]
+Readers = Literal["referee", "board", "servers", "each", "peers"]
 DIRECTIONS: tuple[Direction, ...] = ("up", "down_broadcast", "down_unicast", "board", "peer")
 BLOCK_MAX = 1 << 20
 _DIRECTION: dict[Readers, Direction] = {
@@ -15,6 +15,7 @@ _DIRECTION: dict[Readers, Direction] = {
     "board": "board",
     "servers": "down_broadcast",
     "each": "down_unicast",
+    "peers": "peer",
 }
 
 
@@ -24,7 +25,8 @@ class Turn:
 
     round: 0, 1, 2, ... speakers: a range of parties with positive step. readers: "referee" (the referee alone)
     or "board" (everyone). In a turn of the referee speakers is empty: it says one thing to "servers" (all of them at
-    once, charged once) or to "each" (one after the other, charged for each).
+    once, charged once) or to "each" (one after the other, charged for each). In a turn to "peers" everybody writes
+    one message to every other speaker.
     """
 
     round: int
@@ -75,5 +77,10 @@ def blocks_of(speakers: range, inside: range, parties: int) -> Iterator[tuple[in
 
 
 def blocks_said(turn: Turn, parties: int) -> list[range]:
-    """The speakers of each block that a turn consists of; one block without any where the referee speaks."""
+    """The speakers of each block that a turn consists of; one block without any where the referee speaks.
+
+    A turn to peers has a block for each message: from the first speaker to all others, then from the second, ...
+    """
+    if turn.readers == "peers":
+        return [range(a, a + 1) for a in turn.speakers for b in turn.speakers if a != b]
     return [range(0)] if turn.from_referee else [b for _, b in blocks_of(turn.speakers, range(parties), parties)]

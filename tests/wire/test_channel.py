@@ -306,6 +306,11 @@ class Thread(Transport):
     def allgather(self, chunk: Chunk) -> list[Chunk]:
         return self._everything(chunk)
 
+    def swap(self, parts: list[Chunk]) -> list[Chunk]:
+        mine = [(part.payload.tobytes(), part.n_bits) for part in parts]
+        arrived = [sent[self.rank] for sent in self.meeting.swap(self.rank, mine)]
+        return [Chunk(np.frombuffer(data, np.uint8), n_bits) for data, n_bits in arrived]
+
     def broadcast(self, chunk: Chunk | None) -> Chunk:
         mine = None if chunk is None else (chunk.payload.tobytes(), chunk.n_bits)
         data, n_bits = self.meeting.swap(self.rank, mine)[0]
@@ -523,3 +528,69 @@ def test_in_other_models_the_referee_is_silent(model: Model) -> None:
     channel = solo(model)
     with pytest.raises(ModelError, match="the referee speaks for itself and in the blackboard model alone"):
         channel.announce(Turn(0, range(0), "servers"), lambda: say(range(1)), lambda reader: None)
+
+
+# ---- peers
+
+
+def to_peers(party: int) -> list[Messages]:
+    """Party a says a * 11 + b to party b, in 7 + a bits."""
+    out = []
+    for owner in range(M):
+        width = 7 + party
+        text = f"{party * 11 + owner:0{width}b}"
+        out.append(Messages(np.packbits([int(c) for c in text]), width, 1, width))
+    return out
+
+
+def swapping(channel: Channel) -> dict[tuple[int, int], int]:
+    """A turn on the board, a turn among peers; what this rank heard in the second."""
+    channel.exchange(Turn(0, ALL, "board"), say, hear)
+    found: dict[tuple[int, int], int] = {}
+
+    def listen(party: int, owner: int, reader: BitReader) -> None:
+        found[party, owner] = int(reader.fixed(1, 7 + party)[0, 0])
+
+    channel.swap(Turn(1, ALL, "peers"), to_peers, listen)
+    return found
+
+
+PAIRS = {(a, b): a * 11 + b for a in ALL for b in ALL if a != b}
+
+
+def test_peers_hear_what_was_said_to_them_and_the_ledger_books_it() -> None:
+    channel = solo(keep=True)
+    assert swapping(channel) == PAIRS
+    assert channel.ledger.by_party(M, "peer").tolist() == [(M - 1) * (7 + a) for a in ALL]
+    assert channel.ledger.payload("peer") == sum((M - 1) * (7 + a) for a in ALL)
+    assert channel.board is not None
+    assert channel.board.digest() == channel.digest()
+
+
+@pytest.mark.parametrize("keep", [True, False])
+@pytest.mark.parametrize("size", [2, 3, 7])
+def test_peers_on_ranks_leave_the_transcript_of_one_process(size: int, keep: bool) -> None:
+    alone = solo(keep=True)
+    swapping(alone)
+
+    def work(transport: Transport) -> Any:
+        channel = Channel(M, transport, "blackboard", keep)
+        found = swapping(channel)
+        kept = None if channel.board is None or transport.rank else channel.board.digest()
+        return found, channel.hosted, channel.digest(), channel.ledger.by_round(), kept
+
+    ranks = on_ranks(size, work)
+    for found, home, _, _, _ in ranks:
+        assert found == {pair: said for pair, said in PAIRS.items() if pair[1] in home}
+    assert ranks[0][2:4] == (alone.digest(), alone.ledger.by_round())
+    assert ranks[0][4] == (alone.digest() if keep else None)
+
+
+def test_a_board_keeps_what_peers_said(tmp_path: Any) -> None:
+    channel = solo(keep=True)
+    swapping(channel)
+    assert channel.board is not None
+    channel.board.save(tmp_path / "board")
+    again = Replay(Board.load(tmp_path / "board"), Solo(), "blackboard")
+    assert swapping(again) == PAIRS
+    assert (again.digest(), again.ledger.by_round()) == (channel.digest(), channel.ledger.by_round())
