@@ -21,7 +21,7 @@ class ScatterReduce(Exchange):
     Turn 2: each owner codes the mean of its part anew and all read it; it uses what they read, not what it knows.
 
     2 (W-1)/W times the length of a message leave each worker, whatever W; in the books turn 2 is on the board, where
-    each part counts once. Every coordinate is rounded twice, so with similar vectors more workers do not help beyond the
+    each part counts once. Every coordinate is rounded twice, so more workers do not help beyond the
     second rounding. second: the compressor of turn 2, by default that of turn 1.
 
     Source: Alistarh, Grubic, Li, Tomioka, Vojnovic, "QSGD" (2017); Markov, Ramezanikebrya, Alistarh, "CGX" (2022).
