@@ -19,12 +19,14 @@ from distest.bits import BitReader, Messages
 from distest.codecs.elias_gamma import EliasGamma
 from distest.codecs.huffman import Huffman
 from distest.errors import UsageError
+from distest.kernels import bitpack, planes
 from distest.kernels._lazy import SMALL
 from distest.learning import sampling
 from distest.learning.fitting import merging
 from distest.learning.protocol import Protocol
 from distest.learning.run import learn, replay
 from distest.learning.task import Task
+from distest.sgd.compressor import Compressor
 from distest.wire.channel import Channel
 from distest.wire.transport import Solo
 
@@ -68,6 +70,7 @@ def warm() -> str:
     _protocols()
     _streams()
     _fits()
+    _compressors()
     seconds = time.perf_counter() - begin
     kernels = list(_kernels().values())
     missed = uncompiled()
@@ -114,6 +117,40 @@ def _protocols() -> None:
             assert outcome is not None  # one process hosts the referee
             assert outcome.board is not None
             replay(protocol, outcome.board, key.public)
+
+
+def compressors() -> Iterator[Compressor]:
+    """Every compressor of the catalog, once for each way to set its named options."""
+    for name in catalog.names("compressor"):
+        hints = typing.get_type_hints(catalog.find("compressor", name))
+        choices: dict[str, tuple[Any, ...]] = {}
+        for key in catalog.options("compressor", name):
+            if key == "bits":
+                choices[key] = (BITS, 4)
+            elif hints[key] is bool:
+                choices[key] = (True, False)
+            elif typing.get_origin(hints[key]) is typing.Literal:
+                choices[key] = typing.get_args(hints[key])
+        for chosen in itertools.product(*choices.values()):
+            try:
+                yield catalog.build("compressor", {"name": name, **dict(zip(choices, chosen, strict=True))})
+            except UsageError:  # not with these options together
+                continue
+
+
+def _compressors() -> None:
+    """Every compressor there and back, alone and behind a message that ends within a byte."""
+    key, _ = coins.from_seed(0)
+    x = np.sin(np.arange(1100, dtype=np.float32))
+    flag = Messages.of_symbols(np.ones(1, np.uint8), 3)
+    for compressor in compressors():
+        message = compressor.encode(x, 1, key)
+        both = Messages.join([flag, message])
+        compressor.decode(BitReader(message.data, message.n_bits), x.size, 1, key.public)
+        compressor.add(BitReader(both.data, both.n_bits, flag.n_bits), x.size, 1, key.public, x.copy(), 0.5)
+    blocks = np.zeros(64 * 3 + bitpack.SPARE, np.uint8)
+    planes.pack(np.ones(planes.BLOCK, np.uint8), 3, blocks)
+    planes.unpack(blocks, 3, planes.BLOCK)
 
 
 def _fits() -> None:

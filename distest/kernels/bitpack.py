@@ -57,6 +57,23 @@ def unpack(data: Bytes, at: int, width: int, count: int) -> Codes:
     return out
 
 
+def cut(data: Bytes, at: int, n_bits: int) -> Bytes:
+    """n_bits bits from bit `at` on, moved to a whole byte; SPARE bytes behind. What follows them means nothing.
+
+    data holds them and SPARE behind. No copy where `at` is a whole byte already.
+    """
+    if at % 8 == 0:
+        return data[at // 8 :]
+    whole = n_bits // 64
+    out = np.zeros(8 * whole + 8 + SPARE, np.uint8)
+    out[: 8 * whole] = unpack(data, at, 64, whole).byteswap().view(np.uint8)
+    rest = n_bits - 64 * whole
+    if rest:
+        last = unpack(data, at + 64 * whole, rest, 1) << np.uint64(64 - rest)
+        out[8 * whole : 8 * whole + 8] = last.byteswap().view(np.uint8)
+    return out
+
+
 def append(source: Bytes, n_bits: int, out: Bytes, at: int) -> int:
     """Copy the first n_bits bits of source to out from bit `at` on; return the bit behind the last."""
     if n_bits == 0:

@@ -4,6 +4,8 @@ import math
 from abc import ABC, abstractmethod
 from typing import ClassVar
 
+import numpy as np
+
 from distest.bits import BitReader, Messages
 from distest.coins import Coins, PublicCoins
 from distest.sgd.problem import Vector
@@ -33,6 +35,10 @@ class Compressor(ABC):
     @abstractmethod
     def decode(self, reader: BitReader, d: int, worker: int, coins: PublicCoins) -> Vector:
         """Read one message of a worker, float32 (d,), and book its bits. Raises WireError."""
+
+    def add(self, reader: BitReader, d: int, worker: int, coins: PublicCoins, out: Vector, scale: float = 1.0) -> None:
+        """Read one message as `decode` does; out += float32(scale) * what it says, to the same bits, perhaps sooner."""
+        out += np.float32(scale) * self.decode(reader, d, worker, coins)
 
     def distortion(self, d: int) -> float:
         """A bound on E |decode(encode(x)) - x|^2 / |x|^2 for every x of d coordinates; inf where none is known."""

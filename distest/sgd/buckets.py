@@ -1,0 +1,129 @@
+"""Quantisers: buckets of coordinates, each with a norm, every coordinate rounded to a level at random.
+
+What `qsgd`, `nuqsgd` and `terngrad` share: they name the levels and the norm.
+"""
+
+from abc import abstractmethod
+from dataclasses import dataclass
+from typing import ClassVar, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from distest.bits import BitReader, Messages
+from distest.coins import Coins, PublicCoins
+from distest.errors import UsageError, WireError
+from distest.kernels import bitpack, quantise
+from distest.kernels.quantise import Levels
+from distest.sgd import sparse
+from distest.sgd.compressor import Compressor
+from distest.sgd.problem import Vector
+
+ROUNDING = 2.0**-12  # chances are multiples of 2^-16, levels float32: bound on their part, in squares of a gap
+
+
+def check_bucket(name: str, bucket: int) -> None:
+    """Raise UsageError for a bucket without coordinates."""
+    if bucket < 1:
+        raise UsageError(f"a bucket of {name} has at least one coordinate, got bucket={bucket}")
+
+
+def check_bits(name: str, bits: int) -> None:
+    """Raise UsageError for a width of symbols outside 2..8."""
+    if not 2 <= bits <= 8:
+        raise UsageError(f"{name} takes 2 to 8 bits a coordinate, a sign and a level, got bits={bits}")
+
+
+@dataclass(frozen=True)
+class BucketQuantiser(Compressor):
+    """Norms of all buckets, 32 bits each, then what is in those whose norm is not 0.
+
+    bucket: coordinates that share a norm, the last bucket takes what is left. code: "fixed", `width` bits a coordinate
+    in planes (see `kernels/planes.py`); "elias", each norm followed by the number of coordinates off 0 and, for each
+    of them, the distance from the one before, the sign and the index of the level (see `sgd/sparse.py`).
+    """
+
+    bucket: int = 8192
+    code: Literal["fixed", "elias"] = "fixed"
+    unbiased: ClassVar[bool] = True
+
+    @property
+    @abstractmethod
+    def _levels(self) -> Levels:
+        """What coordinates are rounded to."""
+
+    @property
+    @abstractmethod
+    def _norm(self) -> tuple[str, float]:
+        """Name of the norm, and how many root mean squares it may be where it is clipped."""
+
+    def encode(self, x: Vector, worker: int, coins: Coins) -> Messages:
+        x = np.ascontiguousarray(x, np.float32)
+        bucket, levels, (norm, clip) = min(self.bucket, x.size), self._levels, self._norm
+        words = quantise.Words.of(
+            coins.private.splitmix_key(), worker, lambda n: coins.private.words(range(worker, worker + 1), n)[0]
+        )
+        if self.code == "elias":
+            norms, symbols = quantise.symbols_of(x, bucket, norm, clip, levels, words)
+            return sparse.pack(norms, symbols, x.size, bucket, levels)
+        head = 4 * -(-x.size // bucket)
+        data = np.empty(head + (x.size * levels.width + 7) // 8 + bitpack.SPARE, np.uint8)
+        norms, count = quantise.encode(x, bucket, norm, clip, levels, words, data[head:])
+        data[:head] = norms.astype(">f4").view(np.uint8)
+        n_bits = 8 * head + count * levels.width
+        data = data[: (n_bits + 7) // 8 + bitpack.SPARE]
+        data[-bitpack.SPARE :] = 0
+        return Messages(data, n_bits, 1, n_bits)
+
+    def decode(self, reader: BitReader, d: int, worker: int, coins: PublicCoins) -> Vector:
+        x = np.empty(d, np.float32)
+        self._read(reader, x, None)
+        return x
+
+    def add(self, reader: BitReader, d: int, worker: int, coins: PublicCoins, out: Vector, scale: float = 1.0) -> None:
+        self._read(reader, out, scale)
+
+    def _read(self, reader: BitReader, out: Vector, scale: float | None) -> None:
+        d, bucket, levels = out.size, min(self.bucket, out.size), self._levels
+        if self.code == "elias":
+            norms, coordinates, symbols = sparse.unpack(reader, d, bucket, levels)
+            values = quantise.values(symbols, norms[coordinates // bucket], levels)
+            if scale is None:
+                out[...] = 0
+                out[coordinates] = values
+            else:
+                out[coordinates] += np.float32(scale) * values
+            return
+        head = 32 * -(-d // bucket)
+        data, start, _ = reader.raw()
+        reader.need(head)
+        norms = checked_norms(bitpack.unpack(data, start, 32, head // 32))
+        body = quantise.present(norms, bucket, d) * levels.width
+        reader.need(head + body)
+        quantise.decode(bitpack.cut(data, start + head, body), norms, bucket, levels, out, scale)
+        reader.took(1, head + body)
+
+    def variance(self, x: Vector) -> float:
+        """E |decode(encode(x)) - x|^2 / |x|^2 of this very x, exactly but for the 16 bits of the chances; 0 for x = 0.
+
+        Between levels a <= r <= b the mean squared error is (b - r)(r - a), in units of the norm.
+        Source: Alistarh, Grubic, Li, Tomioka, Vojnovic, "QSGD" (2017), Lemma 3.1, before it is bounded.
+        """
+        bucket = min(self.bucket, x.size)
+        norm, clip = self._norm
+        norms = np.repeat(quantise.norms_of(x, bucket, norm, clip).astype(np.float64), bucket)[: x.size]
+        size = np.abs(x.astype(np.float64))
+        r = np.divide(size, norms, out=np.zeros(x.size), where=norms > 0)
+        levels = self._levels.magnitudes()
+        signed = levels if self._levels.zero else np.concatenate([-levels[::-1], levels])
+        cell = np.clip(np.searchsorted(signed, r, side="right") - 1, 0, signed.size - 2)
+        inside = np.where(r <= 1, (signed[cell + 1] - r) * (r - signed[cell]), (r - 1) ** 2)
+        total = float(np.square(size).sum())
+        return float((np.square(norms) * inside).sum()) / total if total else 0.0
+
+
+def checked_norms(patterns: NDArray[np.uint64]) -> NDArray[np.float32]:
+    """Norms from their bits. Raises WireError for one that is negative, infinite or no number."""
+    if bool((patterns >= np.uint64(0x7F800000)).any()):
+        raise WireError("a norm is negative or not finite")
+    return patterns.astype(np.uint32).view(np.float32)

@@ -1,0 +1,115 @@
+"""Quantising and packing: kernels and numpy give the same bytes, whatever the buckets and magnitudes."""
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import pytest
+
+from distest.kernels import bitpack, planes, quantise, splitmix
+from distest.kernels.quantise import Levels
+
+KEY, WORKER = 5, 3
+GRIDS = [
+    *(Levels("uniform", 2 ** (bits - 1) - 1, True, bits) for bits in range(2, 9)),
+    *(Levels("uniform", 2**bits - 1, False, bits) for bits in (2, 4, 8)),
+    *(Levels("powers", 2 ** (bits - 1) - 2, True, bits, ratio) for bits in (2, 4, 8) for ratio in (0.5, 0.9)),
+    *(Levels("powers", 2 ** (bits - 1) - 1, False, bits, ratio) for bits in (2, 4, 7) for ratio in (0.5, 0.9)),
+]
+
+
+def words(start: bool = False) -> quantise.Words:
+    return quantise.Words.of(
+        KEY if start else None, WORKER, lambda n: splitmix.words(KEY, range(WORKER, WORKER + 1), n)[0]
+    )
+
+
+def with_kernels(monkeypatch: pytest.MonkeyPatch, use: bool) -> None:
+    for module in (quantise, planes):
+        monkeypatch.setattr(module, "worth_compiling", lambda n: use)
+
+
+def both_ways(monkeypatch: pytest.MonkeyPatch, job: Callable[[], Any]) -> tuple[Any, Any]:
+    found = []
+    for use in (True, False):
+        with_kernels(monkeypatch, use)
+        found.append(job())
+    return found[0], found[1]
+
+
+def vector(d: int, magnitude: float) -> np.ndarray[Any, np.dtype[np.float32]]:
+    x = np.random.default_rng(d).standard_t(3, d) * magnitude
+    x[::17] = 0
+    x[d // 3 : d // 2] = 0
+    return np.clip(x, -3.4e38, 3.4e38).astype(np.float32)
+
+
+@pytest.mark.parametrize(("bucket", "d"), [(8192, 9001), (512, 1024), (700, 2000), (100, 1000), (7, 50), (1, 9)])
+@pytest.mark.parametrize("levels", GRIDS, ids=str)
+def test_kernels_and_numpy_give_the_same_bytes(
+    monkeypatch: pytest.MonkeyPatch, levels: Levels, bucket: int, d: int
+) -> None:
+    for magnitude in (1.0, 1e-42, 1e-25, 1e25, 1e38):
+        for norm in ("max", "l2", "clipped"):
+            x = vector(d, magnitude)
+            out = np.zeros(d + bitpack.SPARE, np.uint8)
+            size = min(bucket, d)
+
+            def job(
+                start: bool = False, x: Any = x, norm: str = norm, out: Any = out, size: int = size
+            ) -> tuple[bytes, bytes, bytes, bytes]:
+                out[:] = 0
+                norms, count = quantise.encode(x, size, norm, 2.5, levels, words(start), out)
+                symbols = quantise.symbols_of(x, size, norm, 2.5, levels, words(start))[1]
+                assert symbols.size == count
+                y, total = np.full((2, x.size), 0.5, np.float32)
+                quantise.decode(out, norms, size, levels, y)
+                with np.errstate(over="ignore"):
+                    quantise.decode(out, norms, size, levels, total, 0.3)
+                    assert (total == np.float32(0.5) + np.float32(0.3) * y).all()
+                assert np.isfinite(y).all()
+                return norms.tobytes(), out.tobytes(), symbols.tobytes(), y.tobytes()
+
+            fast, slow = both_ways(monkeypatch, job)
+            assert fast == slow
+            with_kernels(monkeypatch, True)
+            assert job(start=True) == fast  # the kernel's own words are those that are handed in
+
+
+@pytest.mark.parametrize("width", range(1, 9))
+@pytest.mark.parametrize("count", [0, 5, 511, 512, 513, 1600])
+def test_planes_hold_symbols_where_the_layout_says(monkeypatch: pytest.MonkeyPatch, width: int, count: int) -> None:
+    symbols = np.random.default_rng(count).integers(0, 1 << width, count, dtype=np.uint8)
+    expected = []
+    for start in range(0, count - count % 512, 512):
+        block, shift = symbols[start : start + 512].astype(int), width
+        for part in (8, 4, 2, 1) if width == 8 else (4, 2, 1):
+            if shift and width & part:
+                shift -= part
+                values, span = (block >> shift) & ((1 << part) - 1), 64 * part
+                for j in range(span):
+                    byte = 0
+                    for value in values[j::span]:
+                        byte = byte << part | int(value)
+                    expected.append(byte)
+    tail = "".join(f"{symbol:0{width}b}" for symbol in symbols[count - count % 512 :])
+    expected += [int(tail[i : i + 8].ljust(8, "0"), 2) for i in range(0, len(tail), 8)]
+
+    def job() -> bytes:
+        out = np.zeros((count * width + 7) // 8 + bitpack.SPARE, np.uint8)
+        planes.pack(symbols, width, out)
+        assert (planes.unpack(out, width, count) == symbols).all()
+        return out[: -bitpack.SPARE].tobytes()
+
+    fast, slow = both_ways(monkeypatch, job)
+    assert fast == slow == bytes(expected)
+
+
+@pytest.mark.parametrize("at", [0, 3, 8, 13])
+@pytest.mark.parametrize("n_bits", [0, 1, 63, 64, 200])
+def test_bits_are_cut_out_at_any_place(at: int, n_bits: int) -> None:
+    bits = np.random.default_rng(at).integers(0, 2, at + n_bits, dtype=np.uint8)
+    data = np.concatenate([np.packbits(bits), np.zeros(bitpack.SPARE, np.uint8)])
+    found = bitpack.cut(data, at, n_bits)
+    assert found.size >= (n_bits + 7) // 8 + bitpack.SPARE
+    assert (np.unpackbits(found)[:n_bits] == bits[at:]).all()
