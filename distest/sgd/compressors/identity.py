@@ -58,4 +58,7 @@ class Identity(Compressor):
                 raise UsageError(f"float16 holds numbers up to 65,504, a gradient has {np.abs(x).max():.6g}")
             return half.view(np.uint16)
         bits = x.view(np.uint32).astype(np.uint64)
-        return ((bits + 0x7FFF + ((bits >> 16) & 1)) >> 16).astype(np.uint16)
+        rounded = (bits + 0x7FFF + ((bits >> 16) & 1)) >> 16
+        infinite = (rounded & 0x7FFF) == 0x7F80  # the very largest would be rounded up to it
+        finite: NDArray[np.uint16] = (rounded - infinite).astype(np.uint16)
+        return finite
