@@ -32,6 +32,8 @@ EXTRA: tuple[dict[str, Any], ...] = (
     {"name": "threshold", "threshold": 0.0},
     {"name": "chunk_top", "chunk": 7},
     {"name": "chunk_top", "chunk": 1},
+    {"name": "gspar", "eps": 0.5},
+    {"name": "gspar", "density": 0.9},
 )
 
 
@@ -141,8 +143,9 @@ def test_distortion_is_a_bound_and_the_unbiased_are_right_on_average(spec: dict[
         direction = np.random.default_rng(9).standard_normal(x.size)
         along = (found - x) @ direction
         assert abs(along.mean()) <= 4 * along.std() / runs**0.5 + 1e-6 * square**0.5
+        # with one coordinate left to chance this is chi-square with 1 degree of freedom: above 20 with chance 8e-6
         error = np.square(found.mean(axis=0) - x).sum() / square
-        assert error <= 2 * (losses.mean() + 1e-12) / runs + 1e-12
+        assert error <= 20 * (losses.mean() + 1e-12) / runs + 1e-12
 
 
 @every

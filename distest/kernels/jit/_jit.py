@@ -188,5 +188,6 @@ def parity(typing_context: Any, word: Any) -> Any:
 u8: Any = np.uint8  # Any: inside a kernel these are machine words, whatever numpy's stubs say
 u32: Any = np.uint32
 u64: Any = np.uint64
+f64: Any = np.float64
 i32: Any = np.int32
 i64: Any = np.int64
