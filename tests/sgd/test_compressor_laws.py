@@ -1,6 +1,8 @@
 """The laws of compressors, for every compressor and every way to set its named options."""
 
 import math
+import sys
+from typing import Any
 
 import numpy as np
 import pytest
@@ -11,7 +13,19 @@ from distest.errors import UsageError, WireError
 from distest.sgd.compressor import Compressor
 from distest.sgd.problem import Vector
 
-ALL = list(warming.compressors())
+EXTRA: tuple[dict[str, Any], ...] = (
+    {"name": "top_k", "k": 3},
+    {"name": "random_k", "density": 0.8},
+    {"name": "random_k", "density": 0.8, "draw": "private"},
+    {"name": "random_k", "density": 0.1, "draw": "private"},
+    {"name": "threshold", "threshold": 0.5},
+    {"name": "threshold", "threshold": 0.0},
+    {"name": "chunk_top", "chunk": 7},
+    {"name": "chunk_top", "chunk": 1},
+    {"name": "gspar", "eps": 0.5},
+    {"name": "gspar", "density": 0.9},
+)
+ALL = [*warming.compressors(), *(catalog.build("compressor", spec) for spec in EXTRA)]
 KEY, _ = coins.from_seed(7)
 DRAWS = 150
 
@@ -150,3 +164,28 @@ def test_the_list_has_every_compressor_with_a_bound_that_means_something() -> No
         assert not math.isnan(compressor.distortion(1000))
         assert compressor.distortion(1000) >= 0
         assert catalog.build("compressor", catalog.describe(compressor)) == compressor
+
+
+@pytest.mark.parametrize("generator", ["splitmix", "philox"])
+@pytest.mark.parametrize("compressor", ALL, ids=catalog.label)
+def test_small_and_large_inputs_make_the_same_bits(compressor: Compressor, generator: str) -> None:
+    """What numpy does before numba is awake and the kernels afterwards; `worth_compiling` decides which."""
+    key, _ = coins.from_seed(3, generator)
+    x = VECTORS["gauss"]
+    with pytest.MonkeyPatch.context() as patch:
+        sent = []
+        for answer in (True, False):
+            for module in _doors():
+                patch.setattr(f"{module}.worth_compiling", lambda count, answer=answer: answer)
+            message = compressor.encode(x, 4, key)
+            y = compressor.decode(BitReader(message.data, message.n_bits), x.size, 4, key.public)
+            sent.append((message.to_bytes(), y.tobytes()))
+    assert sent[0] == sent[1]
+
+
+def _doors() -> list[str]:
+    return [
+        name
+        for name, module in sorted(sys.modules.items())
+        if name.startswith("distest.") and hasattr(module, "worth_compiling") and not name.endswith("._lazy")
+    ]

@@ -135,6 +135,47 @@ def leading_zeros(typing_context: Any, word: Any) -> Any:
 
 
 @intrinsic
+def at_least_of_64(typing_context: Any, array: Any, offset: Any, least: Any) -> Any:
+    """Which of the 64 float32 at a byte offset of a uint8 array have magnitudes of at least the bits `least` (uint32).
+
+    Bit j, the lowest first, stands for number j.
+    """
+    words = ir.VectorType(ir.IntType(32), 64)
+
+    def generate(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+        pointer = _pointer(context, builder, signature.args[0], args[0], args[1])
+        numbers = builder.load(builder.bitcast(pointer, words.as_pointer()))
+        numbers.align = 1
+        sizes = builder.and_(numbers, ir.Constant(words, [0x7FFFFFFF] * 64))
+        first = builder.insert_element(ir.Constant(words, ir.Undefined), args[2], ir.Constant(ir.IntType(32), 0))
+        lanes = ir.Constant(ir.VectorType(ir.IntType(32), 64), [0] * 64)
+        bound = builder.shuffle_vector(first, first, lanes)
+        return builder.bitcast(builder.icmp_unsigned(">=", sizes, bound), ir.IntType(64))
+
+    return types.uint64(array, types.int64, types.uint32), generate
+
+
+@intrinsic
+def trailing_zeros(typing_context: Any, word: Any) -> Any:
+    """Number of trailing zero bits of a uint64; 64 for zero."""
+
+    def generate(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+        return builder.cttz(args[0], ir.Constant(ir.IntType(1), 0))
+
+    return types.uint64(types.uint64), generate
+
+
+@intrinsic
+def set_bits(typing_context: Any, word: Any) -> Any:
+    """Number of set bits of a uint64."""
+
+    def generate(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+        return builder.ctpop(args[0])
+
+    return types.uint64(types.uint64), generate
+
+
+@intrinsic
 def parity(typing_context: Any, word: Any) -> Any:
     """Parity of the set bits of a uint64: 0 or 1."""
 
@@ -147,5 +188,6 @@ def parity(typing_context: Any, word: Any) -> Any:
 u8: Any = np.uint8  # Any: inside a kernel these are machine words, whatever numpy's stubs say
 u32: Any = np.uint32
 u64: Any = np.uint64
+f64: Any = np.float64
 i32: Any = np.int32
 i64: Any = np.int64

@@ -58,6 +58,6 @@ class Identity(Compressor):
                 raise UsageError(f"float16 holds numbers up to 65,504, a gradient has {np.abs(x).max():.6g}")
             return half.view(np.uint16)
         bits = x.view(np.uint32).astype(np.uint64)
-        rounded = ((bits + 0x7FFF + ((bits >> 16) & 1)) >> 16).astype(np.uint16)
+        rounded: NDArray[np.uint16] = ((bits + 0x7FFF + ((bits >> 16) & 1)) >> 16).astype(np.uint16)
         rounded[(rounded & 0x7FFF) == 0x7F80] -= 1  # the greatest number in place of infinity
         return rounded

@@ -1,0 +1,69 @@
+"""Chunk top: the largest coordinate of every chunk."""
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+import numpy as np
+
+from distest.bits import BitReader, Messages
+from distest.coins import Coins, PublicCoins
+from distest.errors import UsageError, WireError
+from distest.kernels import bitpack
+from distest.sgd import indices
+from distest.sgd import values as numbers
+from distest.sgd.compressor import Compressor
+from distest.sgd.problem import Vector
+from distest.sgd.values import Precision
+
+
+@dataclass(frozen=True)
+class ChunkTop(Compressor):
+    """The coordinate of largest magnitude in each stretch of `chunk` coordinates, the first among equals.
+
+    ceil(log2 chunk) bits say where in its stretch it is; nothing is sorted. The last stretch may be short.
+
+    chunk: coordinates of a stretch. values: "float32", or "float16" after scaling by a power of two.
+
+    Source: Chen et al., "ScaleCom: Scalable Sparsified Gradient Compression for Communication-Efficient Distributed
+    Training" (2020), chunk-wise quasi-sort.
+    """
+
+    chunk: int = 100
+    values: Precision = "float32"
+    unbiased: ClassVar[bool] = False
+
+    def __post_init__(self) -> None:
+        if not 1 <= self.chunk <= 1 << 30:
+            raise UsageError(f"chunk_top takes one of each 1 to 2^30 coordinates, got chunk={self.chunk}")
+
+    def size(self, d: int) -> int:
+        """Coordinates kept of d."""
+        return -(-d // self.chunk)
+
+    def encode(self, x: Vector, worker: int, coins: Coins) -> Messages:
+        whole = x.size // self.chunk
+        at = np.abs(x[: whole * self.chunk].reshape(whole, self.chunk)).argmax(axis=1)
+        rest = x[whole * self.chunk :]
+        if rest.size:
+            at = np.append(at, np.abs(rest).argmax())
+        data, n_bits = bitpack.pack(at.astype(np.uint64), np.full(at.size, self._width, np.uint8))
+        kept = x[np.arange(at.size) * self.chunk + at]
+        return indices.one([Messages(data, n_bits, 1, n_bits), numbers.write(kept, self.values)])
+
+    def decode(self, reader: BitReader, d: int, worker: int, coins: PublicCoins) -> Vector:
+        parts = indices.inside(reader)
+        k = self.size(d)
+        at = parts.fixed(k, self._width)[:, 0].astype(np.int64)
+        if int(at.max()) >= self.chunk or int(at[-1]) >= d - (k - 1) * self.chunk:
+            raise WireError("a coordinate is said to be behind the end of its chunk")
+        x = np.zeros(d, np.float32)
+        x[np.arange(k) * self.chunk + at] = numbers.read(parts, k, self.values)
+        indices.close(reader, parts)
+        return x
+
+    def distortion(self, d: int) -> float:
+        return 1 - 1 / min(self.chunk, d) + numbers.error(self.values, self.size(d))
+
+    @property
+    def _width(self) -> int:
+        return (self.chunk - 1).bit_length()

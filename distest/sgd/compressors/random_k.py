@@ -1,0 +1,90 @@
+"""Random-k: coordinates that coins choose."""
+
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+
+from distest.bits import BitReader, Messages
+from distest.coins import Coins, PublicCoins, Stream, below
+from distest.sgd import indices
+from distest.sgd import values as numbers
+from distest.sgd.compressor import Compressor
+from distest.sgd.indices import Places
+from distest.sgd.problem import Vector
+from distest.sgd.values import Precision
+
+
+@dataclass(frozen=True)
+class RandomK(Compressor):
+    """k coordinates, every set of k with the same chance; the others become 0.
+
+    density: share of the coordinates that is kept, rounded, at least one. k: their number; 0 leaves it to `density`.
+    draw: "public", by coins that the reader has as well, so that indices cost nothing; "private", with the indices in
+    the message. scaled: whether values are multiplied by d / k, which makes the mean right and the error (d/k - 1)
+    |x|^2 instead of (1 - k/d) |x|^2. values: "float32", or "float16" after scaling by a power of two.
+
+    Source: Stich, Cordonnier, Jaggi, "Sparsified SGD with Memory" (2018), rand_k.
+    """
+
+    density: float = 0.01
+    k: int = 0
+    draw: Literal["public", "private"] = "public"
+    scaled: bool = True
+    values: Precision = "float32"
+
+    def __post_init__(self) -> None:
+        indices.check_size("random_k", self.k, self.density)
+
+    @property
+    def unbiased(self) -> bool:  # type: ignore[override]  # one of two values, by option
+        return self.scaled and self.values == "float32"
+
+    def size(self, d: int) -> int:
+        """Coordinates kept of d. Raises UsageError for k > d."""
+        return indices.size("random_k", d, self.k, self.density)
+
+    def check(self, d: int) -> None:
+        self.size(d)
+
+    def encode(self, x: Vector, worker: int, coins: Coins) -> Messages:
+        k = self.size(x.size)
+        if self.draw == "public":
+            return indices.one([numbers.write(x[drawn(k, x.size, worker, coins.public)], self.values)])
+        places = drawn(k, x.size, worker, coins.private)
+        return indices.one([indices.write(places, x.size), numbers.write(x[places], self.values)])
+
+    def decode(self, reader: BitReader, d: int, worker: int, coins: PublicCoins) -> Vector:
+        parts = indices.inside(reader)
+        k = self.size(d)
+        places = drawn(k, d, worker, coins) if self.draw == "public" else indices.read(parts, k, d)
+        kept = numbers.read(parts, k, self.values)
+        x = np.zeros(d, np.float32)
+        x[places] = numbers.single(kept.astype(np.float64) * (d / k)) if self.scaled else kept
+        indices.close(reader, parts)
+        return x
+
+    def distortion(self, d: int) -> float:
+        """Of the choice, and where values are rounded of both by the triangle inequality."""
+        k = self.size(d)
+        factor = d / k if self.scaled else k / d
+        rounding = numbers.error(self.values, k) * factor
+        return float((abs(factor - 1) ** 0.5 + rounding**0.5) ** 2) + (2.0**-46 if self.scaled else 0.0)
+
+
+def drawn(k: int, d: int, worker: int, coins: Stream) -> Places:
+    """k different indices of 0..d-1, rising: the first k different ones of a sequence of independent ones.
+
+    Where more than half are kept, those that are not are drawn. Each set has the same chance within k 2^-32.
+    """
+    few = min(k, d - k)
+    count, first = few + 16, np.zeros(0, np.int64)
+    while first.size < few:
+        count += few + few // 2 - first.size
+        found, first = np.unique(below(coins.words(range(worker, worker + 1), count)[0], d), return_index=True)
+    chosen = np.sort(found[np.argsort(first)[:few]]) if few else first
+    if few == k:
+        return chosen
+    rest = np.ones(d, np.bool_)
+    rest[chosen] = False
+    return np.flatnonzero(rest)
