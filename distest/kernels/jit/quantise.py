@@ -1,5 +1,6 @@
 """numba loops of `distest.kernels.quantise`: norms, stochastic rounding and packing in one pass over a bucket."""
 
+from math import sqrt
 from typing import Any
 
 from distest.kernels.jit._jit import i64, inline, kernel, u8, u32, u64
@@ -64,7 +65,7 @@ def norm_of(x: Array, bits: Array, norm: int, clip: float, sums: Array) -> Any:
     if norm == MAX:
         return _greatest(bits)
     square = _square_sum(x, sums)
-    found = f64(square) ** 0.5 if norm == L2 else clip * (square / x.size) ** 0.5
+    found = sqrt(square) if norm == L2 else clip * sqrt(square / x.size)
     highest = f64(_greatest(bits)) if norm == CLIPPED else f64(3.4028234663852886e38)
     least = f64(1.401298464324817e-45) if square > 0 else f64(0)  # what is not 0 does not round to 0
     return f32(max(min(found, highest), least))

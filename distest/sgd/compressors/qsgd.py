@@ -44,5 +44,5 @@ class Qsgd(BucketQuantiser):
         if self.levels == "nozero":
             return (d - (self.norm == "max")) / s**2 + rounding
         if self.norm == "max":
-            return ((1 + (d - 1) / s**2) ** 0.5 - 1) / 2 + rounding
-        return (d**0.5 / s - 1 if d >= 4 * s**2 else d / (4 * s**2)) + rounding
+            return float(((1 + (d - 1) / s**2) ** 0.5 - 1) / 2 + rounding)
+        return float((d**0.5 / s - 1 if d >= 4 * s**2 else d / (4 * s**2)) + rounding)

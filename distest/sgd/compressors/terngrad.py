@@ -43,5 +43,5 @@ class Terngrad(BucketQuantiser):
         d, c = min(d, self.bucket), self.clip
         rounding = ROUNDING * d
         if c == 0 or d <= c * c:
-            return (d**0.5 - 1) / 2 + rounding
+            return float((d**0.5 - 1) / 2 + rounding)
         return (1 + c * c / 8 if c <= 4 else c - 1) + rounding * c * c / d
