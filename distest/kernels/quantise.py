@@ -98,6 +98,11 @@ def _tables(levels: Levels) -> tuple[Floats, Floats]:
     return table, gaps
 
 
+@lru_cache(maxsize=64)
+def _strides(count: int) -> NDArray[np.uint64]:
+    return np.arange(count, dtype=np.uint64) * splitmix.GAMMA
+
+
 def encode(
     x: Floats, bucket: int, norm: str, clip: float, levels: Levels, words: Words, out: Bytes
 ) -> tuple[Floats, int]:
@@ -141,7 +146,7 @@ def _run(
     norms = np.empty(-(-x.size // bucket), np.float32)
     waiting = jitted("quantise").encode(
         x, x.view(np.uint32), bucket, NORMS[norm], float(clip), levels.code, levels.width, levels.steps,
-        *_tables(levels), np.uint64(words.start or 0), given, draws, draws.view(np.uint32), room,
+        *_tables(levels), np.uint64(words.start or 0), _strides(draws.size), given, draws, draws.view(np.uint32), room,
         room.view(np.uint32), np.empty(LANES), symbols, norms, symbols[:0] if out is None else out, out is not None,
     )  # fmt: skip
     return norms, symbols[:waiting]

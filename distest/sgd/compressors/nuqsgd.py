@@ -52,7 +52,7 @@ class Nuqsgd(BucketQuantiser):
         return self.norm, 0.0
 
     def distortion(self, d: int) -> float:
-        """The worst case between levels plus that of the cell at 0 (Proposition G.2 of docs/bounds.md)."""
+        """The worst case between levels plus that of the cell at 0 (Proposition Q2 of docs/bounds.md)."""
         d, m = min(d, self.bucket), self._ratio
         lowest = m**self._levels.steps
         ratio = (1 - m) ** 2 / (4 * m) if self._levels.steps else 0.0

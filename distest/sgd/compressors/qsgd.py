@@ -38,7 +38,7 @@ class Qsgd(BucketQuantiser):
         return self.norm, 0.0
 
     def distortion(self, d: int) -> float:
-        """The worst case for a bucket, attained (Proposition G.1 of docs/bounds.md)."""
+        """The worst case of a bucket (Proposition Q1 of docs/bounds.md, which says where it is attained)."""
         d, s = min(d, self.bucket), self._levels.steps
         rounding = ROUNDING * d / s**2
         if self.levels == "nozero":

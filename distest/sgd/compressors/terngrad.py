@@ -39,7 +39,7 @@ class Terngrad(BucketQuantiser):
         return ("clipped", self.clip) if self.clip else ("max", 0.0)
 
     def distortion(self, d: int) -> float:
-        """Proposition G.3 of docs/bounds.md; attained without clipping."""
+        """Proposition Q3 of docs/bounds.md; attained without clipping."""
         d, c = min(d, self.bucket), self.clip
         rounding = ROUNDING * d
         if c == 0 or d <= c * c:
