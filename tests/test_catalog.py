@@ -19,6 +19,7 @@ from distest.learning.distributions.base import Distribution
 from distest.learning.estimators.base import Estimator
 from distest.learning.protocol import Protocol
 from distest.learning.task import Family, Loss, Task
+from distest.sgd.compressor import Compressor
 from distest.sgd.problem import Problem
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -27,6 +28,7 @@ KINDS: dict[str, tuple[str, type[Any]]] = {
     "distribution": ("distest.learning.distributions", Distribution),
     "estimator": ("distest.learning.estimators", Estimator),
     "problem": ("distest.sgd.problems", Problem),
+    "compressor": ("distest.sgd.compressors", Compressor),
 }
 FILES = [(kind, name) for kind in KINDS for name in catalog.names(kind)]
 TASK = Task(16, 1024)

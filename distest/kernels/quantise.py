@@ -98,6 +98,11 @@ def _tables(levels: Levels) -> tuple[Floats, Floats]:
     return table, gaps
 
 
+@lru_cache(maxsize=64)
+def _strides(count: int) -> NDArray[np.uint64]:
+    return np.arange(count, dtype=np.uint64) * splitmix.GAMMA
+
+
 def encode(
     x: Floats, bucket: int, norm: str, clip: float, levels: Levels, words: Words, out: Bytes
 ) -> tuple[Floats, int]:
@@ -141,15 +146,13 @@ def _run(
     norms = np.empty(-(-x.size // bucket), np.float32)
     waiting = jitted("quantise").encode(
         x, x.view(np.uint32), bucket, NORMS[norm], float(clip), levels.code, levels.width, levels.steps,
-        *_tables(levels), np.uint64(words.start or 0), given, draws, draws.view(np.uint32), room,
+        *_tables(levels), np.uint64(words.start or 0), _strides(draws.size), given, draws, draws.view(np.uint32), room,
         room.view(np.uint32), np.empty(LANES), symbols, norms, symbols[:0] if out is None else out, out is not None,
     )  # fmt: skip
     return norms, symbols[:waiting]
 
 
-def decode(
-    data: Bytes, norms: Floats, bucket: int, levels: Levels, out: Floats, scale: float | None = None
-) -> None:
+def decode(data: Bytes, norms: Floats, bucket: int, levels: Levels, out: Floats, scale: float | None = None) -> None:
     """out = the vector, or out += float32(scale) times it. data: packed symbols, bitpack.SPARE bytes behind."""
     count = present(norms, bucket, out.size)
     if not worth_compiling(out.size):
@@ -178,7 +181,7 @@ def norms_of(x: Floats, bucket: int, norm: str, clip: float) -> Floats:
     rows = np.zeros(len(padded) * bucket, np.float32)
     rows[: x.size] = x
     padded[:, :bucket] = rows.reshape(-1, bucket)
-    highest = np.abs(padded).max(axis=1)
+    highest: Floats = np.abs(padded).max(axis=1)
     if norm == "max":
         return highest
     sums = np.zeros((len(padded), LANES))
@@ -191,7 +194,8 @@ def norms_of(x: Floats, bucket: int, norm: str, clip: float) -> Floats:
     sizes = np.minimum(bucket, x.size - bucket * np.arange(len(padded)))
     found = np.sqrt(square) if norm == "l2" else clip * np.sqrt(square / sizes)
     limit = np.float64(_HIGHEST) if norm == "l2" else highest.astype(np.float64)
-    return np.maximum(np.minimum(found, limit), np.where(square > 0, _LEAST, 0)).astype(np.float32)
+    norms: Floats = np.maximum(np.minimum(found, limit), np.where(square > 0, _LEAST, 0)).astype(np.float32)
+    return norms
 
 
 def _symbols_plainly(
@@ -214,16 +218,15 @@ def _rounded(rows: Floats, chances: Bits, norm: Floats, levels: Levels) -> Bytes
     """A symbol for each coordinate, uint8; every product in float32 and in the order of the kernels."""
     f32, u32 = np.float32, np.uint32
     steps, code, half = levels.steps, levels.code, 1 << (levels.width - 1)
-    size, negative = np.abs(rows), (rows.view(u32) >> 31).astype(u32)
+    size, negative, draws = np.abs(rows), (rows.view(u32) >> 31).astype(np.int64), chances.astype(np.int64)
     if code == UNIFORM:
         fixed = np.minimum(size * (f32(steps << 16) / norm) + f32(0.5), f32(steps << 16)).astype(np.int32)
-        return (((fixed + chances.astype(np.int64)) >> 16) + half * negative.astype(np.int64)).astype(np.uint8)
+        return _small(((fixed + draws) >> 16) + half * negative)
     if code == OFFSET:
         exact = rows * (f32(steps << 15) / norm) + f32(steps << 15) + f32(0.5)
-        step = (np.clip(exact, f32(0), f32(steps << 16)).astype(np.int32) + chances.astype(np.int64)) >> 16
-        return np.where(step >= half, step - half, steps - step).astype(np.uint8)
+        step = (np.clip(exact, f32(0), f32(steps << 16)).astype(np.int32) + draws) >> 16
+        return _small(np.where(step >= half, step - half, steps - step))
     share = np.minimum(size * (f32(1) / norm), f32(1))
-    draws = chances.astype(np.int64)
     table, gaps = _tables(levels)
     lowest = table[int(levels.zero)]
     if code in (POWERS, POWERS_OFF):
@@ -235,16 +238,19 @@ def _rounded(rows: Floats, chances: Bits, norm: Floats, levels: Levels) -> Bytes
         passed = ((share - table[cell]) * gaps[cell] * f32(65536) + f32(0.5)).astype(np.int64)
         index = cell + ((passed + draws) >> 16)
         toward = share / lowest
-    flip = 0
     near = share < lowest
     if code == POWERS:
         low = ((toward * f32(65536) + f32(0.5)).astype(np.int64) + draws) >> 16
         index = np.where(near, low, index)
     elif not levels.zero:
         kept = (toward * f32(32768) + f32(0.5)).astype(np.int64)
-        flip = np.where(near, (draws + 32768 - kept) >> 16, 0)
+        negative ^= np.where(near, (draws + 32768 - kept) >> 16, 0)
         index = np.where(near, 0, index)
-    return (index + half * (negative.astype(np.int64) ^ flip)).astype(np.uint8)
+    return _small(index + half * negative)
+
+
+def _small(symbols: NDArray[np.integer]) -> Bytes:
+    return symbols.astype(np.uint8)
 
 
 def _values_plainly(symbols: Bytes, norms: Floats, bucket: int, levels: Levels, d: int) -> Floats:

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from distest.bits import BitReader, Messages
 from distest.codecs.elias_omega import EliasOmega
 from distest.errors import WireError
-from distest.kernels import bitpack, prefix, quantise
+from distest.kernels import bitpack, prefix
 from distest.kernels.quantise import Levels
 
 _CODE = EliasOmega()
@@ -22,9 +22,7 @@ _ENTRY = (prefix.Column(prefix.OMEGA), prefix.Column(prefix.FIXED, 1, 2, shortes
 _Word = tuple[NDArray[np.uint64], NDArray[np.uint8]]
 
 
-def pack(
-    norms: NDArray[np.float32], symbols: NDArray[np.uint8], d: int, bucket: int, levels: Levels
-) -> Messages:
+def pack(norms: NDArray[np.float32], symbols: NDArray[np.uint8], d: int, bucket: int, levels: Levels) -> Messages:
     """One message of d coordinates. symbols: of the buckets whose norm is not 0, as `kernels.quantise` gives them."""
     half = 1 << (levels.width - 1)
     index = (symbols & (half - 1)).astype(np.int64) + (not levels.zero)

@@ -52,12 +52,11 @@ VECTORS = vectors()
 
 
 def fits(compressor: Compressor, x: Vector) -> bool:
-    """Whether it can code x; what it refuses it refuses in one sentence."""
+    """Whether it can code x."""
     try:
         compressor.check(x.size)
         compressor.encode(x, 0, KEY)
-    except UsageError as error:
-        assert "\n" not in str(error)
+    except UsageError:
         return False
     return True
 

@@ -48,33 +48,34 @@ def measured(compressor: Any, x: Vector, draws: int) -> tuple[float, float, floa
 
 # ---- variance
 
-TABLE = [  # bucket, law; with zero: l2, max, nuqsgd; without: l2, max, nuqsgd (4 bits)
+TABLE = [  # bucket, law; with zero: l2, max, nuqsgd; without: l2, max, nuqsgd (4 bits), of one vector each
     (64, "gauss", (0.217, 0.028, 0.083), (0.190, 0.024, 0.083)),
     (512, "gauss", (1.59, 0.031, 0.088), (1.62, 0.027, 0.086)),
     (8192, "gauss", (9.3, 0.057, 0.336), (35.4, 0.049, 0.255)),
-    (8192, "t3", (7.4, None, 0.350), (35.6, None, 0.327)),
+    (8192, "t3", (7.4, 1.07, 0.350), (35.6, 1.62, 0.327)),
 ]
 
 
 @pytest.mark.parametrize("row", TABLE, ids=lambda row: f"{row[0]} {row[1]}")
-def test_variances_of_the_known_table(row: tuple[int, str, tuple[float | None, ...], tuple[float | None, ...]]) -> None:
-    """Means over vectors, within 5 % (figures have two digits: half a unit of the last besides)."""
+def test_variances_of_the_known_table(row: tuple[int, str, tuple[float, ...], tuple[float, ...]]) -> None:
+    """The means over vectors within 5 %; under the maximum norm, which is another for every vector, within twice the
+    spread over vectors."""
     bucket, law, *sides = row
     for levels, figures in zip(("zero", "nozero"), sides, strict=True):
         makers: list[BucketQuantiser] = [
-            Qsgd(bits=4, bucket=bucket, norm="l2", levels=levels),  # type: ignore[arg-type]
-            Qsgd(bits=4, bucket=bucket, norm="max", levels=levels),  # type: ignore[arg-type]
-            Nuqsgd(bits=4, bucket=bucket, levels=levels),  # type: ignore[arg-type]
+            Qsgd(bits=4, norm="l2", levels=levels),  # type: ignore[arg-type]
+            Qsgd(bits=4, norm="max", levels=levels),  # type: ignore[arg-type]
+            Nuqsgd(bits=4, levels=levels),  # type: ignore[arg-type]
         ]
         for compressor, figure in zip(makers, figures, strict=True):
-            if figure is not None:
-                found = np.mean([compressor.variance(vector(law, 8192, seed)) for seed in range(20)])
-                assert found == pytest.approx(figure, rel=0.05, abs=0.0006), catalog.label(compressor)
+            found = [compressor.variance(vector(law, bucket, seed)) for seed in range(30)]
+            near = 2 * float(np.std(found)) if compressor._norm[0] == "max" else 0.05 * figure
+            assert abs(float(np.mean(found)) - figure) <= near, catalog.label(compressor)
 
 
+WAYS: list[Any] = [(norm, levels) for norm in ("l2", "max") for levels in ("zero", "nozero")]
 QUANTISERS: list[BucketQuantiser] = [
-    *(Qsgd(bits=b, norm=n, levels=v, bucket=500) for b in (2, 4, 8) for n in ("l2", "max") for v in ("zero", "nozero")),  # type: ignore[arg-type]
-    *(Nuqsgd(bits=b, norm=n, levels=v, bucket=500) for b in (2, 4, 8) for n in ("l2", "max") for v in ("zero", "nozero")),  # type: ignore[arg-type]
+    *(kind(bits=b, norm=n, levels=v, bucket=500) for kind in (Qsgd, Nuqsgd) for b in (2, 4, 8) for n, v in WAYS),
     Nuqsgd(bits=4, multiplier=0.7, bucket=500),
     Terngrad(bucket=500),
     Terngrad(bucket=500, clip=0),
@@ -95,8 +96,8 @@ def test_the_formula_tells_neighbours_apart() -> None:
     x = vector("gauss", 1700)
     for a, b in ((Qsgd(bits=4), Nuqsgd(bits=4)), (Terngrad(), Terngrad(clip=0)), (Qsgd(bits=4), Qsgd(bits=5))):
         found, spread, *_ = measured(a, x, 60)
-        assert abs(found - b.variance(x)) > 5 * spread  # type: ignore[attr-defined]
-        assert abs(found - a.variance(x)) <= SE * spread + 2e-4 * found  # type: ignore[attr-defined]
+        assert abs(found - b.variance(x)) > 5 * spread
+        assert abs(found - a.variance(x)) <= SE * spread + 2e-4 * found
 
 
 @pytest.mark.parametrize("d", [2, 30, 1000, 8192])
@@ -186,7 +187,8 @@ def test_a_sparse_bucket_bit_by_bit() -> None:
     bits = "".join(map(str, np.unpackbits(message.data)[: message.n_bits]))
     assert bits == wanted
     zeros = compressor.encode(np.zeros(12, np.float32), 0, KEY)
-    assert (zeros.n_bits, zeros.data.any()) == (96, False)
+    assert zeros.n_bits == 96
+    assert not zeros.data.any()
 
 
 def expected_bits(compressor: BucketQuantiser, x: Vector) -> float:
@@ -268,7 +270,7 @@ def test_codes_say_the_same() -> None:
         for levels in ("zero", "nozero"):
             said = []
             for code in ("fixed", "elias"):
-                compressor = maker(bits=4, bucket=1000, levels=levels, code=code)  # type: ignore[arg-type]
+                compressor = maker(bits=4, bucket=1000, levels=levels, code=code)
                 message = compressor.encode(x, 3, KEY)
                 said.append(compressor.decode(BitReader(message.data, message.n_bits), x.size, 3, KEY.public))
             assert (said[0] == said[1]).all()
@@ -276,7 +278,7 @@ def test_codes_say_the_same() -> None:
 
 def test_sign_is_the_mean_magnitude_and_its_distortion_is_exact() -> None:
     x = vector("t3", 777)
-    found, *_ = measured(Sign(), x, 1)
+    found = measured_once(Sign(), x)
     wide = x.astype(np.float64)
     assert found == pytest.approx(1 - np.abs(wide).sum() ** 2 / (777 * np.square(wide).sum()), rel=1e-6)
     alone = np.eye(1, 777, dtype=np.float32)[0]

@@ -111,7 +111,7 @@ def squares_into(typing_context: Any, x: Any, groups: Any, sums: Any) -> Any:
         source = context.make_array(signature.args[0])(context, builder, args[0]).data
         target = context.make_array(signature.args[2])(context, builder, args[2]).data
         narrow, wide = ir.VectorType(ir.FloatType(), LANES), ir.VectorType(ir.DoubleType(), LANES)
-        total = cgutils.alloca_once(builder, wide)
+        total = cgutils.alloca_once(builder, wide)  # type: ignore[no-untyped-call]  # numba has no types here
         builder.store(ir.Constant(wide, [0.0] * LANES), total)
         with cgutils.for_range(builder, args[1]) as loop:
             place = builder.gep(source, [builder.mul(loop.index, ir.Constant(loop.index.type, LANES))])

@@ -1,5 +1,6 @@
 """numba loops of `distest.kernels.quantise`: norms, stochastic rounding and packing in one pass over a bucket."""
 
+from math import sqrt
 from typing import Any
 
 from distest.kernels.jit._jit import i64, inline, kernel, u8, u32, u64
@@ -64,7 +65,7 @@ def norm_of(x: Array, bits: Array, norm: int, clip: float, sums: Array) -> Any:
     if norm == MAX:
         return _greatest(bits)
     square = _square_sum(x, sums)
-    found = f64(square) ** 0.5 if norm == L2 else clip * (square / x.size) ** 0.5
+    found = sqrt(square) if norm == L2 else clip * sqrt(square / x.size)
     highest = f64(_greatest(bits)) if norm == CLIPPED else f64(3.4028234663852886e38)
     least = f64(1.401298464324817e-45) if square > 0 else f64(0)  # what is not 0 does not round to 0
     return f32(max(min(found, highest), least))
@@ -182,12 +183,13 @@ def round_piece(
 @kernel
 def encode(
     x: Array, bits: Array, bucket: int, norm: int, clip: float, kind: int, width: int, steps: int, levels: Array,
-    gaps: Array, start: Any, words: Array, draws: Array, halves: Array, room: Array, room_bits: Array, sums: Array,
+    gaps: Array, start: Any, strides: Array, words: Array, draws: Array, halves: Array, room: Array, room_bits: Array, sums: Array,
     symbols: Array, norms: Array, out: Array, packed: bool,
 ) -> int:  # fmt: skip
     """Norms and symbols of all buckets. Returns how many symbols wait at the start of `symbols`.
 
-    words: uint64 words of all pieces, or none where they follow from start (the key and worker). draws: scratch for
+    words: uint64 words of all pieces, or none where they follow from start (the key and worker); strides: the
+    multiples of GAMMA within a piece, because multiplying 64 bits is slow. draws: scratch for
     those of a piece, halves: the same memory as uint32; room, room_bits: the same memory as float32 and uint32, zeros,
     for a piece. packed: whole blocks of 512 symbols go to out; if not, every symbol stays in `symbols`.
     """
@@ -218,7 +220,7 @@ def encode(
             else:
                 base = start + first * GAMMA
                 for j in range(draws.size):
-                    draws[j] = mix(base + u64(j) * GAMMA)
+                    draws[j] = mix(base + strides[j])
             some = bits[here : here + count]
             if count < piece or factor != f32(1):
                 for j in range(count):

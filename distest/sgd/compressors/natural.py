@@ -42,7 +42,8 @@ class Natural(Compressor):
         reader.took(1, 9 * d)
         bits = np.minimum(data[:d].astype(np.uint32) << np.uint32(23), _HIGHEST)
         bits |= np.unpackbits(data[d : d + (d + 7) // 8], count=d).astype(np.uint32) << np.uint32(31)
-        return bits.view(np.float32)
+        x: Vector = bits.view(np.float32)
+        return x
 
     def distortion(self, d: int) -> float:
         """1/8, attained at 4/3 of a power of two. Below 2^-126, where a bound cannot hold, nothing is claimed."""

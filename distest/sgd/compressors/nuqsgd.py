@@ -16,9 +16,9 @@ class Nuqsgd(BucketQuantiser):
 
     bits: of a coordinate in the code "fixed", 2 to 8. norm: "l2", the method of the paper, or "max". bucket:
     coordinates that share a norm. levels: "zero", 0 and multiplier^j for j = 0..2^(bits-1) - 2; "nozero", multiplier^j
-    for j = 0..2^(bits-1) - 1 and no 0, as the code behind published figures has it. multiplier: above 0, at most 0.999;
-    by default 0.1 for 2 bits, 0.5 for 3 to 5, 0.9 for 6 and 7, 0.95 for 8: at 0.5 an eighth of the squared length may be
-    lost however many bits there are. code: "fixed", or "elias" of the index of a level.
+    for j = 0..2^(bits-1) - 1 and no 0, as the code behind published figures has it. multiplier: above 0, at most
+    0.999; by default 0.1 for 2 bits, 0.5 for 3 to 5, 0.9 for 6 and 7, 0.95 for 8: at 0.5 an eighth of the squared
+    length may be lost however many bits there are. code: "fixed", or "elias" of the index of a level.
 
     Source: Ramezani-Kebrya, Faghri, Markov, Aksenov, Alistarh, Roy, "NUQSGD: Provably Communication-efficient
     Data-parallel SGD via Nonuniform Quantization" (2021).
@@ -52,7 +52,7 @@ class Nuqsgd(BucketQuantiser):
         return self.norm, 0.0
 
     def distortion(self, d: int) -> float:
-        """The worst case over cells between levels and over the cell at 0, added (Proposition G.2 of docs/bounds.md)."""
+        """The worst case between levels plus that of the cell at 0 (Proposition Q2 of docs/bounds.md)."""
         d, m = min(d, self.bucket), self._ratio
         lowest = m**self._levels.steps
         ratio = (1 - m) ** 2 / (4 * m) if self._levels.steps else 0.0

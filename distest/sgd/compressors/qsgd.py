@@ -38,11 +38,11 @@ class Qsgd(BucketQuantiser):
         return self.norm, 0.0
 
     def distortion(self, d: int) -> float:
-        """The worst case for a bucket, attained (Proposition G.1 of docs/bounds.md)."""
+        """The worst case of a bucket (Proposition Q1 of docs/bounds.md, which says where it is attained)."""
         d, s = min(d, self.bucket), self._levels.steps
         rounding = ROUNDING * d / s**2
         if self.levels == "nozero":
             return (d - (self.norm == "max")) / s**2 + rounding
         if self.norm == "max":
-            return ((1 + (d - 1) / s**2) ** 0.5 - 1) / 2 + rounding
-        return (d**0.5 / s - 1 if d >= 4 * s**2 else d / (4 * s**2)) + rounding
+            return float(((1 + (d - 1) / s**2) ** 0.5 - 1) / 2 + rounding)
+        return float((d**0.5 / s - 1 if d >= 4 * s**2 else d / (4 * s**2)) + rounding)

@@ -39,9 +39,9 @@ class Terngrad(BucketQuantiser):
         return ("clipped", self.clip) if self.clip else ("max", 0.0)
 
     def distortion(self, d: int) -> float:
-        """Proposition G.3 of docs/bounds.md; attained without clipping."""
+        """Proposition Q3 of docs/bounds.md; attained without clipping."""
         d, c = min(d, self.bucket), self.clip
         rounding = ROUNDING * d
         if c == 0 or d <= c * c:
-            return (d**0.5 - 1) / 2 + rounding
+            return float((d**0.5 - 1) / 2 + rounding)
         return (1 + c * c / 8 if c <= 4 else c - 1) + rounding * c * c / d
