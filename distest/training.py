@@ -120,7 +120,7 @@ def _train(
     oracle = Oracle(trial.problem, shards, spec.batch or None, data.fold("repeat", repeat), name)
     channel = Channel(spec.workers, transport, "blackboard", keep_board)
     link = Link(channel)
-    state = State(trial.problem.start(here.public.fold("start")))
+    state = State(trial.problem.start(here.public.fold("start")), tensors=trial.problem.tensors)
     every = spec.evaluate or max(1, spec.steps // 10)
     series: Series = []
     seconds = 0.0
@@ -130,6 +130,7 @@ def _train(
         middle = checkpoint.load(folder, trial.problem.d, channel.hosted)
         if middle is not None:
             state, link.round = middle.state, len(middle.turns)
+            state.tensors = trial.problem.tensors
             channel.restore(middle.books, middle.turns)
             series, seconds = middle.plain["series"], middle.plain["seconds"]
             earlier = middle.plain["evaluations"]
@@ -172,7 +173,7 @@ def replay(record: records.Record, board: Board, coins: Coins) -> dict[str, Any]
         raise ModelError(f"the board has {board.parties} parties, the run {spec['workers']} workers")
     channel = Replay(board, Solo(), "blackboard")
     link = Link(channel)
-    state = State(problem.start(coins.public.fold("start")))
+    state = State(problem.start(coins.public.fold("start")), tensors=problem.tensors)
     while state.step < rule.steps:
         method.round(state, rule, None, link, coins)
     if channel.left():

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass, field
 
-from distest.sgd.problem import Vector
+from distest.sgd.problem import Tensor, Vector
 
 
 @dataclass(slots=True)
@@ -10,10 +10,11 @@ class State:
     """x: the parameters, float32 (d,), the same bits on every rank. step: steps done.
 
     shared: arrays that every rank has alike, by name (momentum). own: arrays of the workers that live here, by name and
-    worker (error memories).
+    worker (error memories). tensors: the parts of x.
     """
 
     x: Vector
     step: int = 0
     shared: dict[str, Vector] = field(default_factory=dict)
     own: dict[str, dict[int, Vector]] = field(default_factory=dict)
+    tensors: tuple[Tensor, ...] = ()

@@ -183,7 +183,8 @@ def round_piece(
 @kernel
 def encode(
     x: Array, bits: Array, bucket: int, norm: int, clip: float, kind: int, width: int, steps: int, levels: Array,
-    gaps: Array, start: Any, strides: Array, words: Array, draws: Array, halves: Array, room: Array, room_bits: Array, sums: Array,
+    gaps: Array, start: Any, strides: Array, words: Array, draws: Array, halves: Array, room: Array,
+    room_bits: Array, sums: Array,
     symbols: Array, norms: Array, out: Array, packed: bool,
 ) -> int:  # fmt: skip
     """Norms and symbols of all buckets. Returns how many symbols wait at the start of `symbols`.

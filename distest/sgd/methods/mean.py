@@ -9,10 +9,12 @@ from distest.sgd.compressor import Compressor
 from distest.sgd.compressors.identity import Identity
 from distest.sgd.exchange import Exchange
 from distest.sgd.exchanges.all_gather import AllGather
+from distest.sgd.exchanges.scatter_reduce import ScatterReduce
+from distest.sgd.layered import Layered
 from distest.sgd.link import Link
 from distest.sgd.method import Method
 from distest.sgd.oracle import Oracle
-from distest.sgd.problem import Problem, Vector
+from distest.sgd.problem import Problem, Tensor, Vector
 from distest.sgd.rule import Rule
 from distest.sgd.state import State
 
@@ -22,7 +24,9 @@ class Mean(Method):
     """Synchronous SGD: worker w sends C(g_w), or with error feedback C(g_w + e_w), and x follows the mean.
 
     compressor: C. exchange: how the mean is made. feedback: each worker keeps e_w, what its messages have left out so
-    far; for compressors whose distortion bound is below 1, refused for others that state one.
+    far; for compressors whose distortion bound is below 1, refused for others that state one. layers: each tensor is
+    coded by itself, those with fewer than `small` coordinates in single precision; not with exchanges that cut vectors
+    in parts.
 
     Source: Seide, Fu, Droppo, Li, Yu, "1-bit stochastic gradient descent" (2014), error feedback; Karimireddy, Rebjock,
     Stich, Jaggi, "Error feedback fixes SignSGD" (2019).
@@ -31,11 +35,16 @@ class Mean(Method):
     compressor: Compressor = field(default_factory=Identity)
     exchange: Exchange = field(default_factory=AllGather)
     feedback: bool = False
+    layers: bool = False
+    small: int = 10_000
     source: ClassVar[str] = "Seide et al. 2014 (feedback); folklore"
 
     def check(self, problem: Problem, workers: int) -> None:
-        self.compressor.check(problem.d)
-        bound = self.compressor.distortion(problem.d)
+        if self.layers and isinstance(self.exchange, ScatterReduce):
+            raise UsageError("scatter_reduce cuts vectors in W parts, not in tensors; use layers=false")
+        code = self._code(problem.tensors)
+        code.check(problem.d)
+        bound = code.distortion(problem.d)
         if self.feedback and 1 <= bound < float("inf"):
             raise UsageError(
                 f"error feedback needs a compressor that leaves out less than all, and this one may err by {bound:.3g} "
@@ -57,4 +66,10 @@ class Mean(Method):
                 memory[worker] = asked[worker] - said
 
         here = coins.fold("step", state.step)
-        rule.apply(state, self.exchange.mean(own, state.x.size, self.compressor, link, here, sent))
+        code = self._code(state.tensors)
+        rule.apply(state, self.exchange.mean(own, state.x.size, code, link, here, sent))
+
+    def _code(self, tensors: tuple[Tensor, ...]) -> Compressor:
+        if not self.layers:
+            return self.compressor
+        return Layered(self.compressor, tuple(tensor.size for tensor in tensors), self.small)
