@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from distest import audit, catalog, records, training
+from distest import audit, catalog, records, training, warming
 from distest.coins import from_seed
 from distest.errors import DistestError, DivergedError, PartyError, UsageError, WireError
 from distest.sgd.rule import Rule
@@ -17,6 +17,7 @@ from distest.sgd.state import State
 from distest.train_spec import TrainSpec, check, normalise
 from distest.wire.transport import Solo
 
+COMPRESSORS = list({spec["name"]: spec for spec in map(catalog.describe, warming.compressors())}.values())
 SMALL: dict[str, Any] = {"problem": "logistic:data=ionosphere", "workers": 3, "steps": 12, "batch": 8}
 
 
@@ -59,8 +60,10 @@ def test_whole_shards_and_small_steps_come_near_the_optimum() -> None:
 
 
 @pytest.mark.parametrize("exchange", catalog.names("exchange"))
-@pytest.mark.parametrize("compressor", catalog.names("compressor"))
-def test_the_bits_alone_give_digest_ledger_and_model(compressor: str, exchange: str, tmp_path: Path) -> None:
+@pytest.mark.parametrize("compressor", COMPRESSORS, ids=lambda spec: spec["name"])
+def test_the_bits_alone_give_digest_ledger_and_model(
+    compressor: dict[str, Any], exchange: str, tmp_path: Path
+) -> None:
     record, _, board = trained(True, method=method(compressor=compressor, exchange=exchange))
     board.save(tmp_path / "kept")
     (tmp_path / "boards").mkdir()
@@ -73,8 +76,8 @@ def test_the_bits_alone_give_digest_ledger_and_model(compressor: str, exchange: 
         assert "the bits say" in str(audit.audit(tmp_path, wrong, 1).wrong)
 
 
-@pytest.mark.parametrize("compressor", catalog.names("compressor"))
-def test_a_flipped_bit_of_a_board_is_found(compressor: str, tmp_path: Path) -> None:
+@pytest.mark.parametrize("compressor", COMPRESSORS, ids=lambda spec: spec["name"])
+def test_a_flipped_bit_of_a_board_is_found(compressor: dict[str, Any], tmp_path: Path) -> None:
     record, _, board = trained(True, method=method(compressor=compressor))
     (tmp_path / "boards").mkdir()
     path = tmp_path / "boards" / "kept"

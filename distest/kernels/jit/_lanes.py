@@ -123,3 +123,18 @@ def squares_into(typing_context: Any, x: Any, groups: Any, sums: Any) -> Any:
         return context.get_dummy_value()
 
     return types.void(x, types.int64, sums), generate
+
+
+@intrinsic
+def fetch_soon(typing_context: Any, x: Any, at: Any) -> Any:
+    """A hint that x[at] will be read; `at` may be beyond the end. x: contiguous."""
+
+    def generate(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+        place = builder.gep(context.make_array(signature.args[0])(context, builder, args[0]).data, [args[1]])
+        byte, word = ir.IntType(8).as_pointer(), ir.IntType(32)
+        kind = ir.FunctionType(ir.VoidType(), [byte, word, word, word])
+        hint = cgutils.get_or_insert_function(builder.module, kind, "llvm.prefetch.p0")  # type: ignore[no-untyped-call]
+        builder.call(hint, [builder.bitcast(place, byte), word(0), word(2), word(1)])
+        return context.get_dummy_value()
+
+    return types.void(x, types.int64), generate

@@ -15,6 +15,7 @@ from distest.kernels.jit._lanes import (
     either,
     f32,
     f64,
+    fetch_soon,
     float_of,
     squares_into,
     sub,
@@ -27,6 +28,7 @@ from distest.kernels.jit.splitmix import GAMMA, mix
 Array = Any
 UNIFORM, OFFSET, POWERS, POWERS_OFF, TABLE, TABLE_OFF = 0, 1, 2, 3, 4, 5
 MAX, L2, CLIPPED = 0, 1, 2
+AHEAD = 4096  # coordinates between what is added to and what is fetched
 MAGNITUDE = u32(0x7FFFFFFF)
 ONE = u32(0x3F800000)
 
@@ -183,9 +185,8 @@ def round_piece(
 @kernel
 def encode(
     x: Array, bits: Array, bucket: int, norm: int, clip: float, kind: int, width: int, steps: int, levels: Array,
-    gaps: Array, start: Any, strides: Array, words: Array, draws: Array, halves: Array, room: Array,
-    room_bits: Array, sums: Array,
-    symbols: Array, norms: Array, out: Array, packed: bool,
+    gaps: Array, start: Any, strides: Array, words: Array, draws: Array, halves: Array, room: Array, room_bits: Array,
+    sums: Array, symbols: Array, norms: Array, out: Array, packed: bool,
 ) -> int:  # fmt: skip
     """Norms and symbols of all buckets. Returns how many symbols wait at the start of `symbols`.
 
@@ -222,6 +223,8 @@ def encode(
                 base = start + first * GAMMA
                 for j in range(draws.size):
                     draws[j] = mix(base + strides[j])
+            for line in range(0, piece, 16):
+                fetch_soon(bits, i64(here + bucket + line))  # the next bucket, for its norm
             some = bits[here : here + count]
             if count < piece or factor != f32(1):
                 for j in range(count):
@@ -315,6 +318,8 @@ def decode(
                         symbols[j] = tail[j]
                 block += 1
             count = min(end - begin, 512 - at)
+            for line in range(0, count, 16):
+                fetch_soon(out, i64(begin + AHEAD + line))
             some, target = symbols[at : at + count], out[begin : begin + count]
             if adding:
                 values_of(some, kind, width, steps, norms[place], levels, values[:count])

@@ -1,8 +1,10 @@
-"""Every compressor over every exchange, on the ranks at hand: model, digest and ledger as one JSON object."""
+"""Every method, and every compressor over every exchange, on the ranks at hand: models, digests, ledgers as JSON."""
 
 import json
+from collections.abc import Iterator
+from typing import Any
 
-from distest import catalog, training
+from distest import catalog, training, warming
 from distest.errors import UsageError
 from distest.rank import guarded, in_mpi, leave
 from distest.train_spec import check, normalise
@@ -11,29 +13,37 @@ from distest.wire.transport import Solo, Transport
 WORKERS = (8, 7)  # four ranks host two workers each of 8; 7 leaves somebody with one
 
 
+def methods() -> Iterator[dict[str, Any]]:
+    """Every method by name; and the mean of every compressor, over every exchange, with and without feedback."""
+    for name in catalog.names("method"):
+        yield {"name": name}
+    usual = {spec["name"]: spec for spec in map(catalog.describe, reversed(list(warming.compressors())))}
+    for exchange in catalog.names("exchange"):
+        for spec in usual.values():
+            for feedback in (False, True):
+                yield {"name": "mean", "compressor": spec, "exchange": exchange, "feedback": feedback}
+
+
 def work() -> None:
     transport = transport_at_hand()
     found = {}
     for workers in WORKERS:
-        for exchange in catalog.names("exchange"):
-            for compressor in catalog.names("compressor"):
-                for feedback in (False, True):
-                    method = {"name": "mean", "compressor": compressor, "exchange": exchange, "feedback": feedback}
-                    table = {
-                        "method": method,
-                        "problem": "logistic:data=ionosphere",
-                        "workers": workers,
-                        "steps": 3,
-                        "batch": 8,
-                    }
-                    spec = check(normalise(table))
-                    try:
-                        trials = training.plan(spec)
-                    except UsageError:  # error feedback is not for this compressor
-                        continue
-                    for record, _, _ in training.run(spec, trials, transport, keep_board=False):
-                        keys = ("model_sha256", "digest", "payload_bits", "payload_bits_up", "payload_bits_down")
-                        found[f"{workers} {record['label']}"] = {key: record[key] for key in keys}
+        for method in methods():
+            table = {
+                "method": method,
+                "problem": "logistic:data=ionosphere",
+                "workers": workers,
+                "steps": 3,
+                "batch": 8,
+            }
+            spec = check(normalise(table))
+            try:
+                trials = training.plan(spec)
+            except UsageError:  # error feedback is not for this compressor
+                continue
+            for record, _, _ in training.run(spec, trials, transport, keep_board=False):
+                keys = ("model_sha256", "digest", "payload_bits", "payload_bits_up", "payload_bits_down")
+                found[f"{workers} {record['label']}"] = {key: record[key] for key in keys}
     if transport.rank == 0:
         print(json.dumps(found))
 
