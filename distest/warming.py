@@ -19,7 +19,7 @@ from distest.bits import BitReader, Messages
 from distest.codecs.elias_gamma import EliasGamma
 from distest.codecs.huffman import Huffman
 from distest.errors import UsageError
-from distest.kernels import bitpack, planes
+from distest.kernels import bitpack, largest, planes
 from distest.kernels._lazy import SMALL
 from distest.learning import sampling
 from distest.learning.fitting import merging
@@ -27,6 +27,7 @@ from distest.learning.protocol import Protocol
 from distest.learning.run import learn, replay
 from distest.learning.task import Task
 from distest.sgd.compressor import Compressor
+from distest.sgd.sketch import count_sketch
 from distest.wire.channel import Channel
 from distest.wire.transport import Solo
 
@@ -71,6 +72,7 @@ def warm() -> str:
     _streams()
     _fits()
     _compressors()
+    _sparsifiers()
     seconds = time.perf_counter() - begin
     kernels = list(_kernels().values())
     missed = uncompiled()
@@ -151,6 +153,18 @@ def _compressors() -> None:
     blocks = np.zeros(64 * 3 + bitpack.SPARE, np.uint8)
     planes.pack(np.ones(planes.BLOCK, np.uint8), 3, blocks)
     planes.unpack(blocks, 3, planes.BLOCK)
+
+
+def _sparsifiers() -> None:
+    """The largest of a long vector, on both of its roads, and sketches of few and of the usual number of rows."""
+    x = np.sin(np.arange(SMALL, dtype=np.float32))
+    largest.largest(x, 10)
+    x[:1300:2] = 2  # the sample sees all of them, so that its bound is too high
+    largest.largest(x, 1000)
+    key, _ = coins.from_seed(0)
+    for rows in (3, 5):
+        sketch = count_sketch(1000, rows, 10, key.public)
+        sketch.query(sketch.insert(np.arange(1000)))
 
 
 def _fits() -> None:

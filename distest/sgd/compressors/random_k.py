@@ -68,8 +68,8 @@ class RandomK(Compressor):
         """Of the choice, and where values are rounded of both by the triangle inequality."""
         k = self.size(d)
         factor = d / k if self.scaled else k / d
-        rounding = numbers.error(self.values, k) * factor
-        return float((abs(factor - 1) ** 0.5 + rounding**0.5) ** 2) + (2.0**-46 if self.scaled else 0.0)
+        rounding = (numbers.error(self.values, k) + (2.0**-47 if self.scaled else 0.0)) * factor
+        return float((abs(factor - 1) ** 0.5 + rounding**0.5) ** 2)
 
 
 def drawn(k: int, d: int, worker: int, coins: Stream) -> Places:
@@ -78,13 +78,13 @@ def drawn(k: int, d: int, worker: int, coins: Stream) -> Places:
     Where more than half are kept, those that are not are drawn. Each set has the same chance within k 2^-32.
     """
     few = min(k, d - k)
-    count, first = few + 16, np.zeros(0, np.int64)
-    while first.size < few:
-        count += few + few // 2 - first.size
-        found, first = np.unique(below(coins.words(range(worker, worker + 1), count)[0], d), return_index=True)
-    chosen = np.sort(found[np.argsort(first)[:few]]) if few else first
-    if few == k:
-        return chosen
-    rest = np.ones(d, np.bool_)
-    rest[chosen] = False
-    return np.flatnonzero(rest)
+    chosen = np.zeros(d, np.bool_)
+    words = coins.words(range(worker, worker + 1), 2 * few + 64)[0]
+    used = found = 0
+    while found < few:
+        if used + few - found > words.size:
+            words = coins.words(range(worker, worker + 1), 2 * words.size)[0]
+        chosen[below(words[used : used + few - found], d)] = True  # never more different ones than are missing
+        used += few - found
+        found = int(np.count_nonzero(chosen))
+    return np.flatnonzero(chosen if few == k else ~chosen)
