@@ -42,9 +42,13 @@ def variants(task: Task, bits: int = BITS) -> Iterator[tuple[dict[str, Any], Pro
 
 
 def _variants(name: str, task: Task, bits: int) -> Iterator[tuple[dict[str, Any], Protocol[Any]]]:
-    hints = typing.get_type_hints(catalog.find("protocol", name))
+    return _choices("protocol", name, bits, task=task)
+
+
+def _choices(kind: str, name: str, bits: int, **given: Any) -> Iterator[tuple[dict[str, Any], Any]]:
+    hints = typing.get_type_hints(catalog.find(kind, name))
     choices: dict[str, tuple[Any, ...]] = {}
-    for key in catalog.options("protocol", name):
+    for key in catalog.options(kind, name):
         if key == "bits":
             choices[key] = (bits,)
         elif key in SIZES:
@@ -56,7 +60,7 @@ def _variants(name: str, task: Task, bits: int) -> Iterator[tuple[dict[str, Any]
     for chosen in itertools.product(*choices.values()):
         spec = {"name": name, **dict(zip(choices, chosen, strict=True))}
         try:
-            yield spec, catalog.build("protocol", spec, task=task)
+            yield spec, catalog.build(kind, spec, **given)
         except UsageError:  # not for this task, or not with these options together
             continue
 
@@ -68,6 +72,7 @@ def warm() -> str:
     _protocols()
     _streams()
     _fits()
+    _compressors()
     seconds = time.perf_counter() - begin
     kernels = list(_kernels().values())
     missed = uncompiled()
@@ -114,6 +119,21 @@ def _protocols() -> None:
             assert outcome is not None  # one process hosts the referee
             assert outcome.board is not None
             replay(protocol, outcome.board, key.public)
+
+
+def compressors() -> Iterator[tuple[dict[str, Any], Any]]:
+    """Every compressor of the catalog, once for each way to set its named options."""
+    for name in catalog.names("compressor"):
+        yield from _choices("compressor", name, BITS)
+
+
+def _compressors() -> None:
+    """Every compressor on a vector of a few segments."""
+    key, _ = coins.from_seed(0)
+    x = (np.arange(5003) % 97 - 48).astype(np.float32)
+    for _, compressor in compressors():
+        sent = compressor.encode(x, 0, key)
+        compressor.decode(BitReader(sent.data, sent.n_bits), x.size, 0, key.public)
 
 
 def _fits() -> None:

@@ -22,7 +22,7 @@ CONTEXTS = 16  # the upper four bits of h
 
 def pieces(words: Words, first: int, count: int) -> NDArray[np.uint16]:
     """The 16 bits of places first .. first + count - 1."""
-    part = words[first // 4 : (first + count + 3) // 4].astype(">u8").view(">u2").astype(np.uint16)
+    part: NDArray[np.uint16] = words[first // 4 : (first + count + 3) // 4].astype(">u8").view(">u2").astype(np.uint16)
     return part[first % 4 :][:count]
 
 
@@ -33,7 +33,8 @@ def shifts(h: NDArray[np.uint16]) -> Floats:
 
 def multiples(z: Floats, h: NDArray[np.uint16], inverse: np.float32) -> NDArray[np.int64]:
     """k of numbers z under the dithers of h, with inverse = 1 / step."""
-    return np.floor(z * inverse + shifts(h) + np.float32(0.5)).astype(np.int64)
+    k: NDArray[np.int64] = np.floor(z * inverse + shifts(h) + np.float32(0.5)).astype(np.int64)
+    return k
 
 
 def quantised(

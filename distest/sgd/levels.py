@@ -1,7 +1,7 @@
 """Levels: the quantisers of a standard Gaussian with 2^b levels and the least mean squared error.
 
-Tabled, because libraries of mathematics differ in the last digit and levels are part of the wire; the tests compute them
-anew. Source: Max, "Quantizing for minimum distortion" (1960); Lloyd, "Least squares quantization in PCM" (1982).
+Tabled, because libraries of mathematics differ in the last digit and levels are part of the wire; the tests compute
+them anew. Source: Max, "Quantizing for minimum distortion" (1960); Lloyd, "Least squares quantization in PCM" (1982).
 """
 
 import numpy as np

@@ -1,8 +1,8 @@
-"""Rotation: random signs and Walsh-Hadamard transforms of segments, so that coordinates look Gaussian; nothing is padded.
+"""Rotation: random signs and Walsh-Hadamard transforms of segments, so that coordinates look Gaussian.
 
-A vector of d coordinates is cut into segments: as many of `block` as fit, then ever smaller powers of two. The last
-segment takes up to 127 coordinates more than its power of two P, and is turned in two windows, its first P coordinates
-and then its last P: orthogonal, and short vectors need no padding either. Each segment has a scale of its own.
+Nothing is padded. A vector of d coordinates is cut into segments: as many of `block` as fit, then ever smaller powers
+of two. The last segment takes up to 127 coordinates more than its power of two P, and is turned in two windows, its
+first P coordinates and then its last P: orthogonal, whatever d is. Each segment has a scale of its own.
 
 The signs come from public words, so every reader can turn a vector back. The same bits on every machine.
 """
@@ -75,10 +75,11 @@ def turned_back(z: Vector, scales: Scales, block: int, coins: PublicCoins, worke
         words = [signs.take(_size(window)) for window in windows]
         for window, own in zip(windows[::-1], words[::-1], strict=True):
             _turn(y[window], own, back=True)
-        if 1e-30 < scale < 1e30 and y.size * scale < 1e30:
+        if scale > 1e-30 and max(float(y.max()), -float(y.min())) * scale < 1e38:
             y *= np.float32(scale)
         else:
-            y[:] = np.clip(y.astype(np.float64) * scale, -_LARGE, _LARGE)
+            with np.errstate(over="ignore"):
+                y[:] = np.clip(y.astype(np.float64) * scale, -_LARGE, _LARGE)
     return z
 
 
@@ -109,7 +110,7 @@ def pack_scales(scales: Scales) -> Messages:
 
 def read_scales(reader: BitReader, count: int) -> Scales:
     """`count` scales. Raises WireError for numbers that are no scales."""
-    scales = (reader.fixed(1, SCALE_BITS, count)[0] << np.uint64(32)).view(np.float64)
+    scales: Scales = (reader.fixed(1, SCALE_BITS, count)[0] << np.uint64(32)).view(np.float64)
     if not (np.isfinite(scales).all() and (scales >= 0).all()):
         raise WireError("a scale is not a finite number of at least 0")
     return scales
@@ -148,7 +149,7 @@ class _Signs:
     def __init__(self, d: int, block: int, coins: PublicCoins, worker: int):
         sizes = [_size(window) for part in segments(d, block) for window in _windows(part.stop - part.start, block)]
         count = sum(-(-size // 64) for size in sizes)
-        self._words = coins.fold("signs").words(range(worker, worker + 1), count)[0]
+        self._words: NDArray[np.uint64] = coins.fold("signs").words(range(worker, worker + 1), count)[0]
         self._at = 0
 
     def take(self, size: int) -> NDArray[np.uint64]:

@@ -1,8 +1,8 @@
 """How fast is rANS? Gigasymbols a second on one core, encode and decode, against memcpy, beside Huffman.
 
 Symbols: Gaussians rounded at random in buckets of 512, as in codes.py (about 3.2 bits) and scaled by the norm of the
-bucket (about 1.4). Under one table, and under sixteen that a context chooses. Where `constriction` is installed, its coder
-with the same frequencies. Medians of interleaved rounds, seconds of the core. Run: python scripts/bench/rans.py
+bucket (about 1.4). Under one table, and under sixteen that a context chooses. Where `constriction` is installed, its
+coder with the same frequencies. Medians of interleaved rounds, seconds of the core. Run: python scripts/bench/rans.py
 [symbols] [rounds]
 """
 

@@ -38,7 +38,7 @@ def filled(x: Any, words: Array, p: Any) -> Any:
 
 
 @kernel
-def encode(symbols: Array, which: Array, pushes: Array, states: Array, words: Array) -> int:
+def encode(symbols: Array, which: Array, pushes: Array, states: Array, words: Array) -> Any:
     """Fill words from their end; return where they begin. states: the first and then the last numbers.
 
     words: one more than symbols; the first may be written and does not count.
@@ -86,7 +86,7 @@ def encode(symbols: Array, which: Array, pushes: Array, states: Array, words: Ar
 
 
 @kernel
-def decode(words: Array, count: int, which: Array, slots: Array, states: Array, out: Array) -> int:
+def decode(words: Array, count: int, which: Array, slots: Array, states: Array, out: Array) -> Any:
     """Read symbols into out; return the number of words used, above `count` where they ended early.
 
     words: `count` and eight more.

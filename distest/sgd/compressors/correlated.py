@@ -22,8 +22,8 @@ _TOP = np.float32(1 - 2.0**-24)  # the largest float32 below 1
 class Correlated(Compressor):
     """Each rotated coordinate goes up or down to one of 2^bits equally spaced levels from -max to max, unbiased.
 
-    It goes up where U is below its place between the levels. U = (pi + g) / workers, where pi is the worker's place in a
-    public random permutation of its group, anew for each coordinate, and g is uniform and the worker's own: U is
+    It goes up where U is below its place between the levels. U = (pi + g) / workers, where pi is the worker's place in
+    a public random permutation of its group, anew for each coordinate, and g is uniform and the worker's own: U is
     uniform, and the U of a group are one in each stratum of [0, 1). So the mean of the group errs less than with
     independent rounding, for equal vectors by about `workers` times in squares. Groups are workers 0 to `workers` - 1,
     and so on. All workers share the rotation.
@@ -89,14 +89,15 @@ class Correlated(Compressor):
     def _uniform(self, d: int, worker: int, coins: Coins) -> NDArray[np.float32]:
         """U of the worker for each coordinate: its rank among the public words of its group, and its own part."""
         own = _pieces(coins.private, worker, d)
-        rank = np.zeros(d, np.uint8 if self.workers <= 255 else np.uint16)
+        rank = np.zeros(d, np.uint8)
         group = range(worker - worker % self.workers, worker - worker % self.workers + self.workers)
         if self.workers > 1:
             mine = _pieces(coins.public, worker, d)
             for other in group:
                 if other != worker:
                     theirs = _pieces(coins.public, other, d)
-                    rank += theirs < mine if other > worker else theirs <= mine
+                    before = theirs < mine if other > worker else theirs <= mine
+                    rank += before.view(np.uint8)
         part = (own.astype(np.float32) + np.float32(0.5)) * np.float32(2.0**-16)
         return np.minimum((rank.astype(np.float32) + part) * np.float32(1 / self.workers), _TOP)
 

@@ -25,15 +25,15 @@ class HadamardDither(Compressor):
 
     The error is uniform and has nothing to do with the vector: for every x the mean is x (within 2^-17 of a step) and
     E |error|^2 = step^2 / 12 |x|^2, where the step is relative to the root mean square of the coordinates. The rotation
-    is for the bits: it makes coordinates nearly Gaussian, the law that the tables of the rANS stream are made for, 16 of
-    them chosen by the dither. Vectors of another law after the rotation (very short ones) take more or fewer bits.
+    is for the bits: it makes coordinates nearly Gaussian, the law that the tables of the rANS stream are made for; the
+    dither chooses one of 16. Vectors of another law after the rotation (very short ones) take more or fewer bits.
 
     A message is 32 bits of scale a segment, the stream of all coordinates of segments that are not zero, and the
     multiples too large for a symbol, each as its excess in Elias gamma and a sign.
 
     bits: a coordinate, 0.25 to 7; the step is the smallest multiple of 1/1024 that takes no more in long vectors, side
-    bits not counted. step: this step instead, if above 0; 1/32 to 16. block: coordinates rotated together, a power of two
-    from 128 to 65536.
+    bits not counted. step: this step instead, if above 0; 1/32 to 16. block: coordinates rotated together, a power of
+    two from 128 to 65536.
 
     Source: Zamir, Feder, "On universal quantization by randomized uniform/lattice quantizers" (1992); Roberts, "Picture
     coding using pseudo-random noise" (1962); rotation as in Suresh, Yu, Kumar, McMahan, "Distributed mean estimation
@@ -120,7 +120,8 @@ class HadamardDither(Compressor):
 
 def _words(d: int, worker: int, coins: PublicCoins) -> NDArray[np.uint64]:
     """The words of the dither: 16 bits a coordinate."""
-    return coins.fold("dither").words(range(worker, worker + 1), -(-d // 4))[0]
+    words: NDArray[np.uint64] = coins.fold("dither").words(range(worker, worker + 1), -(-d // 4))[0]
+    return words
 
 
 def _picked(values: NDArray[np.uint8], parts: list[slice]) -> NDArray[np.uint8]:
