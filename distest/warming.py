@@ -25,6 +25,7 @@ from distest.learning.fitting import merging
 from distest.learning.protocol import Protocol
 from distest.learning.run import learn, replay
 from distest.learning.task import Task
+from distest.sgd.compressor import Compressor
 from distest.wire.channel import Channel
 from distest.wire.transport import Solo
 
@@ -42,13 +43,9 @@ def variants(task: Task, bits: int = BITS) -> Iterator[tuple[dict[str, Any], Pro
 
 
 def _variants(name: str, task: Task, bits: int) -> Iterator[tuple[dict[str, Any], Protocol[Any]]]:
-    return _choices("protocol", name, bits, task=task)
-
-
-def _choices(kind: str, name: str, bits: int, **given: Any) -> Iterator[tuple[dict[str, Any], Any]]:
-    hints = typing.get_type_hints(catalog.find(kind, name))
+    hints = typing.get_type_hints(catalog.find("protocol", name))
     choices: dict[str, tuple[Any, ...]] = {}
-    for key in catalog.options(kind, name):
+    for key in catalog.options("protocol", name):
         if key == "bits":
             choices[key] = (bits,)
         elif key in SIZES:
@@ -60,7 +57,7 @@ def _choices(kind: str, name: str, bits: int, **given: Any) -> Iterator[tuple[di
     for chosen in itertools.product(*choices.values()):
         spec = {"name": name, **dict(zip(choices, chosen, strict=True))}
         try:
-            yield spec, catalog.build(kind, spec, **given)
+            yield spec, catalog.build("protocol", spec, task=task)
         except UsageError:  # not for this task, or not with these options together
             continue
 
@@ -121,19 +118,35 @@ def _protocols() -> None:
             replay(protocol, outcome.board, key.public)
 
 
-def compressors() -> Iterator[tuple[dict[str, Any], Any]]:
+def compressors() -> Iterator[Compressor]:
     """Every compressor of the catalog, once for each way to set its named options."""
     for name in catalog.names("compressor"):
-        yield from _choices("compressor", name, BITS)
+        hints = typing.get_type_hints(catalog.find("compressor", name))
+        choices: dict[str, tuple[Any, ...]] = {}
+        for key in catalog.options("compressor", name):
+            if key == "bits":
+                choices[key] = (BITS, 4)
+            elif hints[key] is bool:
+                choices[key] = (True, False)
+            elif typing.get_origin(hints[key]) is typing.Literal:
+                choices[key] = typing.get_args(hints[key])
+        for chosen in itertools.product(*choices.values()):
+            try:
+                yield catalog.build("compressor", {"name": name, **dict(zip(choices, chosen, strict=True))})
+            except UsageError:  # not with these options together
+                continue
 
 
 def _compressors() -> None:
-    """Every compressor on a vector of a few segments."""
+    """Every compressor there and back, alone and behind a message that ends within a byte."""
     key, _ = coins.from_seed(0)
-    x = (np.arange(5003) % 97 - 48).astype(np.float32)
-    for _, compressor in compressors():
-        sent = compressor.encode(x, 0, key)
-        compressor.decode(BitReader(sent.data, sent.n_bits), x.size, 0, key.public)
+    x = np.sin(np.arange(1100, dtype=np.float32))
+    flag = Messages.of_symbols(np.ones(1, np.uint8), 3)
+    for compressor in compressors():
+        message = compressor.encode(x, 1, key)
+        both = Messages.join([flag, message])
+        compressor.decode(BitReader(message.data, message.n_bits), x.size, 1, key.public)
+        compressor.decode(BitReader(both.data, both.n_bits, flag.n_bits), x.size, 1, key.public)
 
 
 def _fits() -> None:

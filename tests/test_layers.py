@@ -43,7 +43,7 @@ MAY: dict[str, set[str]] = {
     "distest.audit": RUNNING | {"distest.experiment"},
     "distest.rank": GROUND | {"distest.wire.turn"},
     "distest.launch": GROUND | {"distest.rank", "distest.passage"},
-    "distest.warming": RUNNING,
+    "distest.warming": RUNNING | {"distest.sgd"},
     "distest.doctor": RUNNING | {"distest.rank", "distest.launch", "distest.warming"},
     "distest.cli": {"distest", "analysis"},
     "distest.__main__": GROUND | {"distest.cli", "distest.launch", "distest.rank", "distest.records"},

@@ -63,6 +63,7 @@ class Eden(Compressor):
         return Messages(both.data, both.n_bits, 1, both.n_bits)
 
     def decode(self, reader: BitReader, d: int, worker: int, coins: PublicCoins) -> Vector:
+        reader.need(d * self.bits)
         count = len(rotation.segments(d, self.block))
         reader.need(count * rotation.SCALE_BITS + d * self.bits)
         data, at, limit = reader.raw()

@@ -26,7 +26,8 @@ class HadamardDither(Compressor):
     The error is uniform and has nothing to do with the vector: for every x the mean is x (within 2^-17 of a step) and
     E |error|^2 = step^2 / 12 |x|^2, where the step is relative to the root mean square of the coordinates. The rotation
     is for the bits: it makes coordinates nearly Gaussian, the law that the tables of the rANS stream are made for; the
-    dither chooses one of 16. Vectors of another law after the rotation (very short ones) take more or fewer bits.
+    dither chooses one of 16. Vectors of another law after the rotation (very short ones) take more or fewer bits. Where
+    nearly all energy is in few coordinates, codes of unrotated sparse vectors are shorter for the same error.
 
     A message is 32 bits of scale a segment, the stream of all coordinates of segments that are not zero, and the
     multiples too large for a symbol, each as its excess in Elias gamma and a sign.
@@ -86,6 +87,7 @@ class HadamardDither(Compressor):
 
     def decode(self, reader: BitReader, d: int, worker: int, coins: PublicCoins) -> Vector:
         width, most = self.width, dither.most(self.width)
+        reader.need(d // (2 * self.block) * rotation.SCALE_BITS)
         parts = rotation.segments(d, self.block)
         data, at, limit = reader.raw()
         inner = BitReader(data, limit, at)
