@@ -7,6 +7,8 @@ first P coordinates and then its last P: orthogonal, whatever d is. Each segment
 The signs come from public words, so every reader can turn a vector back. The same bits on every machine.
 """
 
+import math
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -56,7 +58,7 @@ def turned(x: Vector, block: int, coins: PublicCoins, worker: int) -> tuple[Vect
         z = y[part]
         exponent = int(np.frexp(max(float(z.max()), -float(z.min())))[1])
         if abs(exponent) > 40:
-            factors[i] = 2.0**-exponent
+            factors[i] = math.ldexp(1.0, -exponent)
             z[:] = z.astype(np.float64) * factors[i]
         for window in _windows(z.size, block):
             _turn(z[window], signs.take(_size(window)), back=False)
@@ -138,7 +140,7 @@ def _turn(y: Vector, words: NDArray[np.uint64], back: bool) -> None:
     if not back:
         hadamard.flip(y, words)
     hadamard.transform(y)
-    y *= np.float32(y.size**-0.5)
+    y *= np.float32(1 / math.sqrt(y.size))
     if back:
         hadamard.flip(y, words)
 

@@ -277,7 +277,7 @@ def golden_codec(name: str, parameters: list[Any]) -> Codec:
     classes: dict[str, Any] = {
         codec.__name__: codec
         for codec in (Fixed, TruncatedBinary, Unary, EliasGamma, EliasDelta, EliasOmega, Golomb, Rice, Block,
-                      Multiset, Float32)
+                      Multiset, Float32, Rans)
     }  # fmt: skip
     if name == "Huffman":
         return Huffman.from_weights(np.array(parameters))

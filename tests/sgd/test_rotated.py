@@ -1,5 +1,6 @@
 """Compressors that rotate: what they err and cost, at fixed seeds; statistical bounds are 4 standard errors or more."""
 
+import hashlib
 import math
 from typing import Any
 
@@ -387,3 +388,21 @@ def test_damaged_bits_are_a_finite_vector_or_refused(compressor: Compressor) -> 
             compressor.decode(BitReader(data, sent.n_bits), 900, 0, KEY.public)
     with pytest.raises(WireError):
         compressor.decode(BitReader(Messages.of_bytes(b"").data, 0), 1 << 40, 0, KEY.public)
+
+
+@pytest.mark.parametrize(
+    ("compressor", "said"),
+    [
+        (Eden(3), "892554de108b6464"),
+        (HadamardDither(2.0), "caaf6202b481a240"),
+        (HadamardDither(step=0.1), "beb852c942b54e11"),
+        (Correlated(2), "d456d060ead023b9"),
+    ],
+    ids=["eden", "hadamard_dither", "small steps", "correlated"],
+)
+def test_messages_are_frozen(compressor: Compressor, said: str) -> None:
+    """Made of sums, products, quotients and roots, the same everywhere; a change belongs in the changelog."""
+    x = (np.arange(9001) % 61 - 30).astype(np.float32) ** 3
+    sent = compressor.encode(x, 7, KEY)
+    y = compressor.decode(BitReader(sent.data, sent.n_bits), x.size, 7, KEY.public)
+    assert hashlib.sha256(sent.to_bytes() + y.tobytes()).hexdigest()[:16] == said

@@ -1,5 +1,6 @@
 """EDEN: rotate, round to the best levels of a Gaussian, and scale so that nothing is lost along the vector."""
 
+import math
 from dataclasses import dataclass
 from typing import ClassVar, Literal
 
@@ -52,7 +53,7 @@ class Eden(Compressor):
             energy = rotation.total(np.square(y[part], dtype=np.float64))
             if energy == 0:
                 continue
-            rms = (energy / y[part].size) ** 0.5
+            rms = math.sqrt(energy / y[part].size)
             dither.nearest(y[part] * np.float32(1 / rms), edges, symbols[part])
             chosen = table[symbols[part]].astype(np.float64)
             along = rotation.total(chosen * y[part])

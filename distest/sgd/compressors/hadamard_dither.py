@@ -1,5 +1,6 @@
 """Hadamard and dither: rotate, round under a dither that everybody knows, and code the multiples at their entropy."""
 
+import math
 from dataclasses import dataclass
 from typing import ClassVar
 
@@ -68,7 +69,7 @@ class HadamardDither(Compressor):
         symbols, contexts = np.empty(x.size, np.uint8), np.empty(x.size, np.uint8)
         spoken, far = [], []
         for i, part in enumerate(parts):
-            rms = (rotation.total(np.square(y[part], dtype=np.float64)) / y[part].size) ** 0.5
+            rms = math.sqrt(rotation.total(np.square(y[part], dtype=np.float64)) / y[part].size)
             if rms == 0:
                 continue
             scales[i] = rotation.sent_scale(rms / factors[i])
