@@ -85,11 +85,11 @@ class Rans(Codec):
             if last < 0:
                 raise WireError(f"the frequencies of message {i} of {m} sum to more than {rans.SLOTS}")
             table = np.append(head, last)
-            out[i], end, status = rans.read(data, limit - inner.unread(), limit, f, rans.model(table[None]))
+            row, end, status = rans.read(data, limit - inner.unread(), limit, f, rans.model(table[None]))
             if status:
                 why = "end early" if status == prefix.ENDED else "are no stream of symbols"
                 raise WireError(f"the bits {why} in message {i} of {m}, which starts at bit {at}")
-            lengths[i], at = end - at, end
+            out[i], lengths[i], at = row, end - at, end
         reader.took(m, lengths if m else 0)
         return out
 

@@ -110,12 +110,12 @@ def read(
 
     Bits from `limit` on are not seen; data has bitpack.SPARE bytes behind.
     """
-    out = np.empty(n, np.uint8)
-    which = _checked(out, tables, contexts)
     many = lanes(n)
     first = at + 32 * many
-    if first > limit:
-        return out, at, ENDED
+    if first > limit:  # before memory is asked for
+        return np.empty(0, np.uint8), at, ENDED
+    out = np.empty(n, np.uint8)
+    which = _checked(out, tables, contexts)
     states = bitpack.unpack(data, at, 32, many).astype(np.uint32)
     count = min((limit - first) // 16, n)
     words = np.zeros(count + LANES, np.uint16)

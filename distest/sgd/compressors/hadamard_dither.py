@@ -112,7 +112,10 @@ class HadamardDither(Compressor):
         inner = BitReader(data, limit, end)
         far = np.flatnonzero(symbols == 2 * most + 1)
         if far.size:
-            place = np.concatenate([np.arange(part.start, part.stop) for part in spoken])[far]
+            starts = np.array([part.start for part in spoken])
+            ends = np.cumsum([part.stop - part.start for part in spoken])
+            own = np.searchsorted(ends, far, side="right")
+            place = far + (starts - np.concatenate(([0], ends[:-1])))[own]
             z[place] = _far_numbers(inner, place, most, words) * step
         reader.took(1, limit - at - inner.unread())
         return rotation.turned_back(z, scales, self.block, coins, worker)
