@@ -10,7 +10,7 @@ from typing import Literal
 Kind = Literal["lower", "risk"]
 Loss = Literal["l1", "l2_squared"]
 Sense = Literal["bayesian", "worst case", "exact", "asymptotic"]
-Unit = Literal["bits", "l1", "l2_squared"]
+Unit = Literal["bits", "l1", "l2_squared", "nmse"]
 
 BAYES_RATIO = (
     "yes, if error and bits are both averaged over this prior (same n_sub, D and a), or both are the "
@@ -34,7 +34,8 @@ class Bound:
     kind: "lower" (no protocol does better) or "risk" (what one protocol attains).
     formula: the formula as text; constants: the numbers put into it for this value.
     source: a citation, or the section of docs/bounds.md with the derivation.
-    value, unit: the number, in "bits", or as E||ph - p||_1 ("l1"), or as E||ph - p||_2^2 ("l2_squared").
+    value, unit: the number, in "bits", or as E||ph - p||_1 ("l1"), or as E||ph - p||_2^2 ("l2_squared"), or as
+        E||error||^2 / E||x||^2 of vectors ("nmse").
     ratio_ok: whether measured / provable may be formed, and under which prior.
     """
 

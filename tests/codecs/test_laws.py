@@ -27,6 +27,7 @@ from distest.codecs.float32 import Float32
 from distest.codecs.golomb import Golomb
 from distest.codecs.huffman import Huffman
 from distest.codecs.multiset import Multiset
+from distest.codecs.rans import Rans
 from distest.codecs.rice import Rice
 from distest.codecs.row import Row
 from distest.codecs.truncated_binary import TruncatedBinary
@@ -44,7 +45,7 @@ SYMBOL_CODES: list[SymbolCodec] = [
 ROW_CODES: list[Codec] = [
     Block(2), Block(37, 5), Block(1000), Block(1 << 62, 2), Multiset(1), Multiset(40), Multiset(1 << 40),
     Row((EliasGamma(), Fixed(37), Golomb(3), Rice(2), TruncatedBinary(5), EliasOmega(), Unary(), EliasDelta())),
-    Counted(1), Counted(37), Counted(1 << 31),
+    Counted(1), Counted(37), Counted(1 << 31), Rans(2), Rans(17), Rans(256),
     Row((Huffman.from_weights(np.arange(9)), Float32(), Huffman.from_weights(np.arange(300) ** 3), Unary())),
 ]  # fmt: skip
 
@@ -53,7 +54,7 @@ ROW_CODES: list[Codec] = [
 def road(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
     """Both roads through the doors: numpy and Python, and numba."""
     small = request.param == "small"
-    for module in ("bitpack", "prefix", "huffman", "counted"):
+    for module in ("bitpack", "prefix", "huffman", "counted", "rans"):
         monkeypatch.setattr(f"distest.kernels.{module}.worth_compiling", lambda n_items: not small)
     monkeypatch.setattr("distest.codecs.base.worth_compiling", lambda n_items: not small)
     return str(request.param)
@@ -70,7 +71,7 @@ def drawn(codec: Codec, m: int, f: int, seed: int) -> np.ndarray[Any, np.dtype[n
         return np.hstack([drawn(part, m, 1, seed + j) for j, part in enumerate(codec.codecs)])
     if isinstance(codec, Counted):
         return np.where(np.arange(f) < rng.integers(0, f + 1, (m, 1)), rng.integers(0, codec.n, (m, f)), -1)
-    if isinstance(codec, Multiset | Block):
+    if isinstance(codec, Multiset | Block | Rans):
         return rng.integers(0, codec.n, (m, f))
     assert isinstance(codec, SymbolCodec)
     low, high = codec.domain
@@ -276,7 +277,7 @@ def golden_codec(name: str, parameters: list[Any]) -> Codec:
     classes: dict[str, Any] = {
         codec.__name__: codec
         for codec in (Fixed, TruncatedBinary, Unary, EliasGamma, EliasDelta, EliasOmega, Golomb, Rice, Block,
-                      Multiset, Float32)
+                      Multiset, Float32, Rans)
     }  # fmt: skip
     if name == "Huffman":
         return Huffman.from_weights(np.array(parameters))

@@ -192,6 +192,7 @@ def parity(typing_context: Any, word: Any) -> Any:
 
 
 u8: Any = np.uint8  # Any: inside a kernel these are machine words, whatever numpy's stubs say
+u16: Any = np.uint16
 u32: Any = np.uint32
 u64: Any = np.uint64
 f64: Any = np.float64
