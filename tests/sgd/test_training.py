@@ -61,9 +61,7 @@ def test_whole_shards_and_small_steps_come_near_the_optimum() -> None:
 
 @pytest.mark.parametrize("exchange", catalog.names("exchange"))
 @pytest.mark.parametrize("compressor", COMPRESSORS, ids=lambda spec: spec["name"])
-def test_the_bits_alone_give_digest_ledger_and_model(
-    compressor: dict[str, Any], exchange: str, tmp_path: Path
-) -> None:
+def test_the_bits_alone_give_digest_ledger_and_model(compressor: dict[str, Any], exchange: str, tmp_path: Path) -> None:
     record, _, board = trained(True, method=method(compressor=compressor, exchange=exchange))
     board.save(tmp_path / "kept")
     (tmp_path / "boards").mkdir()
