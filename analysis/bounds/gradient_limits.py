@@ -1,4 +1,4 @@
-"""What no code of vectors can beat: squared error for the bits of a message (docs/bounds.md, section G).
+"""What no code of vectors can beat: squared error for the bits of a message (docs/bounds.md, section X).
 
 b is all bits of a message, side information included, divided by the number d of coordinates.
 """
@@ -9,7 +9,7 @@ import math
 
 from analysis.bounds.bound import Bound
 
-_SOURCE = "docs/bounds.md, section G"
+_SOURCE = "docs/bounds.md, section X"
 _GAUSSIAN = (
     "yes, if error, energy and bits are averaged over Gaussian vectors, or the error is at most this multiple of "
     "|x|^2 for every x"
@@ -19,20 +19,20 @@ _GAUSSIAN = (
 def vector_nmse(bits: float) -> Bound:
     """Return 4^-b, the least E|y - x|^2 / E|x|^2 of one vector from b bits a coordinate.
 
-    Source: docs/bounds.md, Proposition G1.
+    Source: docs/bounds.md, Proposition X1.
     """
     _check_bits(bits)
-    return _nmse("G1 one vector", 4.0**-bits, {"b": float(bits)}, "4^-b", "one message, public and private coins")
+    return _nmse("X1 one vector", 4.0**-bits, {"b": float(bits)}, "4^-b", "one message, public and private coins")
 
 
 def unbiased_nmse(bits: float) -> Bound:
     """Return 1 / (4^b - 1), the least E|y - x|^2 / E|x|^2 of one vector where y has mean x; infinite for b = 0.
 
-    Source: docs/bounds.md, Proposition G2.
+    Source: docs/bounds.md, Proposition X2.
     """
     _check_bits(bits)
     regime = "one message, public and private coins, E[y | x] = x for every x"
-    return _nmse("G2 one vector, unbiased", _one_over(bits), {"b": float(bits)}, "1 / (4^b - 1)", regime)
+    return _nmse("X2 one vector, unbiased", _one_over(bits), {"b": float(bits)}, "1 / (4^b - 1)", regime)
 
 
 def separate_mean_nmse(bits: float, workers: int) -> Bound:
@@ -41,14 +41,14 @@ def separate_mean_nmse(bits: float, workers: int) -> Bound:
     The error of the mean over the mean energy of the W vectors. Codes that share coins are not held by it: correlated
     or lattice codes fall below where vectors are alike.
 
-    Source: docs/bounds.md, Proposition G3.
+    Source: docs/bounds.md, Proposition X3.
     """
     _check_bits(bits)
     _check_workers(workers)
     regime = "b bits a coordinate from each worker, E[y_i | x] = x_i, errors of workers uncorrelated"
     value = _one_over(bits) / workers
     constants = {"b": float(bits), "W": float(workers)}
-    return _nmse("G3 a mean, separate unbiased codes", value, constants, "1 / (W (4^b - 1))", regime)
+    return _nmse("X3 a mean, separate unbiased codes", value, constants, "1 / (W (4^b - 1))", regime)
 
 
 def pooled_mean_nmse(bits: float, workers: int) -> Bound:
@@ -57,13 +57,13 @@ def pooled_mean_nmse(bits: float, workers: int) -> Bound:
     A genie who knows all vectors writes W b d bits. Whatever the correlation of the workers; for equal vectors and
     shared coins it can be approached, for independent ones it is far away.
 
-    Source: docs/bounds.md, Proposition G4.
+    Source: docs/bounds.md, Proposition X4.
     """
     _check_bits(bits)
     _check_workers(workers)
     regime = "b bits a coordinate from each worker, any interaction, public and private coins; jointly Gaussian vectors"
     constants = {"b": float(bits), "W": float(workers)}
-    return _nmse("G4 a mean, all bits pooled", 4.0 ** (-workers * bits), constants, "4^(-W b)", regime)
+    return _nmse("X4 a mean, all bits pooled", 4.0 ** (-workers * bits), constants, "4^(-W b)", regime)
 
 
 def gaussian_mean_l2(
@@ -74,7 +74,7 @@ def gaussian_mean_l2(
     Averaged over theta with independent coordinates of density cos^2(pi t / 2B) / B on [-B, B]. Below k = 0.72 d the
     error grows as 1 / k; above it is that of unquantised samples.
 
-    Source: docs/bounds.md, Proposition G5.
+    Source: docs/bounds.md, Proposition X5.
     """
     if d < 1 or not sigma > 0 or not half_width > 0:
         raise ValueError(f"needs d >= 1, sigma > 0 and half_width > 0, got {d}, {sigma} and {half_width}")
@@ -82,7 +82,7 @@ def gaussian_mean_l2(
     _check_workers(workers)
     trace = workers * min(float(d), 2.0 * math.log(2.0) * bits_per_worker) / sigma**2
     return Bound(
-        name="G5 the mean of a Gaussian, k bits a worker",
+        name="X5 the mean of a Gaussian, k bits a worker",
         problem="X_i ~ N(theta, sigma^2 I_d), theta in [-B, B]^d, loss E||y - theta||_2^2",
         model="one-way",
         sense="bayesian",
@@ -103,13 +103,13 @@ def gaussian_mean_l2(
 def support_bits(d: int, k: int, value_bits: float = 0.0) -> Bound:
     """Return log2 C(d, k) + k v, the mean bits that tell any k of d places, and k values of v bits each.
 
-    Source: docs/bounds.md, Proposition G6.
+    Source: docs/bounds.md, Proposition X6.
     """
     if not 0 <= k <= d or value_bits < 0:
         raise ValueError(f"needs 0 <= k <= d and value_bits >= 0, got k={k}, d={d} and value_bits={value_bits}")
     log_choices = (math.lgamma(d + 1) - math.lgamma(k + 1) - math.lgamma(d - k + 1)) / math.log(2.0)
     return Bound(
-        name="G6 places of a sparse vector",
+        name="X6 places of a sparse vector",
         problem="k of d places, uniform, and v bits of entropy in each of their values, recovered exactly",
         model="blackboard",
         sense="bayesian",

@@ -71,7 +71,7 @@ def test_every_compressor_here_keeps_the_limits(bits: int) -> None:
 
 
 def test_correlated_codes_of_equal_vectors_beat_separate_ones_and_keep_the_pooled_limit() -> None:
-    """Why G3 is not a limit of all codes: 64 workers with one vector."""
+    """Why X3 is not a limit of all codes: 64 workers with one vector."""
     x = np.random.default_rng(1).standard_normal(1 << 12).astype(np.float32)
     codes = Correlated(2, workers=64, block=1 << 12)
     sent = [codes.encode(x, worker, KEY) for worker in range(64)]
@@ -116,7 +116,7 @@ def test_bounds_say_what_they_are() -> None:
         limits.vector_nmse(1), limits.unbiased_nmse(1), limits.separate_mean_nmse(1, 2), limits.pooled_mean_nmse(1, 2),
         limits.gaussian_mean_l2(3, 2, 1), limits.support_bits(5, 2),
     ]  # fmt: skip
-    assert [bound.number for bound in made] == ["G1", "G2", "G3", "G4", "G5", "G6"]
+    assert [bound.number for bound in made] == ["X1", "X2", "X3", "X4", "X5", "X6"]
     assert {bound.unit for bound in made} == {"nmse", "l2_squared", "bits"}
     assert all(bound.kind == "lower" and bound.holds_at_finite_size for bound in made)
 

@@ -39,7 +39,7 @@ class HadamardDither(Compressor):
 
     Source: Zamir, Feder, "On universal quantization by randomized uniform/lattice quantizers" (1992); Roberts, "Picture
     coding using pseudo-random noise" (1962); rotation as in Suresh, Yu, Kumar, McMahan, "Distributed mean estimation
-    with limited communication" (2017); docs/bounds.md, section G.
+    with limited communication" (2017); docs/bounds.md, section X.
     """
 
     bits: float = 2.0
