@@ -1,5 +1,7 @@
 """distest list: what there is, read off the classes themselves."""
 
+from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import click
@@ -7,9 +9,11 @@ import click
 from distest import catalog
 from distest.cli import tables
 
+_NAMES = ("protocols", "distributions", "estimators", "data", "methods", "compressors", "exchanges", "problems")
+
 
 @click.command("list")
-@click.argument("kind", type=click.Choice(["protocols", "distributions", "estimators", "data"]), required=False)
+@click.argument("kind", type=click.Choice(_NAMES), required=False)
 @click.option("--json", "as_json", is_flag=True, help="One JSON object a line.")
 def command(kind: str | None, as_json: bool) -> None:
     """Show protocols and distributions, with model, class, loss, coins and source."""
@@ -57,14 +61,15 @@ def _distributions() -> list[dict[str, Any]]:
     ]
 
 
-def _estimators() -> list[dict[str, Any]]:
+def _parts(kind: str) -> list[dict[str, Any]]:
+    """Things of a kind that need no more than a name, options and a sentence."""
     return [
         {
             "name": name,
-            "options": ", ".join(catalog.options("estimator", name)),
-            "what": _summary(catalog.find("estimator", name)),
+            "options": ", ".join(catalog.options(kind, name)),
+            "what": _summary(catalog.find(kind, name)),
         }
-        for name in catalog.names("estimator")
+        for name in catalog.names(kind)
     ]
 
 
@@ -78,4 +83,13 @@ def _data() -> list[dict[str, Any]]:
     return rows
 
 
-_KINDS = {"protocols": _protocols, "distributions": _distributions, "estimators": _estimators, "data": _data}
+_KINDS: dict[str, Callable[[], list[dict[str, Any]]]] = {
+    "protocols": _protocols,
+    "distributions": _distributions,
+    "estimators": partial(_parts, "estimator"),
+    "data": _data,
+    "methods": partial(_parts, "method"),
+    "compressors": partial(_parts, "compressor"),
+    "exchanges": partial(_parts, "exchange"),
+    "problems": partial(_parts, "problem"),
+}
