@@ -28,7 +28,7 @@ from distest.kernels.jit.splitmix import GAMMA, mix
 Array = Any
 UNIFORM, OFFSET, POWERS, POWERS_OFF, TABLE, TABLE_OFF = 0, 1, 2, 3, 4, 5
 MAX, L2, CLIPPED = 0, 1, 2
-AHEAD = 4096  # coordinates between what is added to and what is fetched
+AHEAD = 4096  # least number of coordinates between what is worked on and what is fetched
 MAGNITUDE = u32(0x7FFFFFFF)
 ONE = u32(0x3F800000)
 
@@ -195,7 +195,7 @@ def encode(
     those of a piece, halves: the same memory as uint32; room, room_bits: the same memory as float32 and uint32, zeros,
     for a piece. packed: whole blocks of 512 symbols go to out; if not, every symbol stays in `symbols`.
     """
-    piece = 4 * draws.size
+    piece, ahead = 4 * draws.size, max(bucket, AHEAD)
     fill = at = number = 0
     for place in range(norms.size):
         begin = place * bucket
@@ -224,7 +224,7 @@ def encode(
                 for j in range(draws.size):
                     draws[j] = mix(base + strides[j])
             for line in range(0, piece, 16):
-                fetch_soon(bits, i64(here + bucket + line))  # the next bucket, for its norm
+                fetch_soon(bits, i64(here + ahead + line))  # the next bucket, for its norm
             some = bits[here : here + count]
             if count < piece or factor != f32(1):
                 for j in range(count):
