@@ -27,20 +27,21 @@ def insert(values: Array, low: Array, high: Array, both: Array, scratch: Array, 
     """
     size = low.shape[1]
     columns = u32(table.shape[1])
-    for top in range(high.shape[1]):
-        base = top * size
-        here = min(size, values.size - base)
-        part = values[base : base + here]
+    for group in range(0, high.shape[1], 128):  # the counters of a row stay near for many blocks
         for row in range(table.shape[0]):
-            first, second, third = high[row, top], low[row], both[row, top : top + size]
-            for j in range(here):
-                hash_ = first ^ second[j] ^ third[j]
-                flip = _sign(hash_)
-                buckets[j] = _bucket(hash_, columns)
-                scratch[j] = (part[j] ^ flip) - flip
             line = table[row]
-            for j in range(here):
-                line[buckets[j]] += scratch[j]
+            for top in range(group, min(group + 128, high.shape[1])):
+                base = top * size
+                here = min(size, values.size - base)
+                part = values[base : base + here]
+                first, second, third = high[row, top], low[row], both[row, top : top + size]
+                for j in range(here):
+                    hash_ = first ^ second[j] ^ third[j]
+                    flip = _sign(hash_)
+                    buckets[j] = _bucket(hash_, columns)
+                    scratch[j] = (part[j] ^ flip) - flip
+                for j in range(here):
+                    line[buckets[j]] += scratch[j]
 
 
 @inline
