@@ -126,7 +126,7 @@ def main() -> None:
     """Fit and print."""
     rounds = int(sys.argv[1]) if len(sys.argv) > 1 else 5
     print(f"medians of {rounds} rounds, seconds of the core")
-    print(f"{'learner':18} {'grows':26}{'fixed':42}{'first s':>9}{'last s':>9}{'slope':>7}  verdict")
+    print(f"{'learner':23} {'grows':26}{'fixed':42}{'first s':>9}{'last s':>9}{'slope':>7}  verdict")
     above = []
     known = {*catalog.names("protocol"), *STEPS}
     for line in LINES:
@@ -143,7 +143,7 @@ def main() -> None:
         fixed = " ".join(f"{key}={value}" for key, value in line.fixed.items())
         grows = f"{line.axis} = 2^{line.first} .. 2^{line.last}"
         verdict = "kept" if slope <= BAR else "ABOVE"
-        print(f"{line.name:18} {grows:26}{fixed:42}{taken[0]:9.4f}{taken[-1]:9.4f}{slope:7.2f}  {verdict}", flush=True)
+        print(f"{line.name:23} {grows:26}{fixed:42}{taken[0]:9.4f}{taken[-1]:9.4f}{slope:7.2f}  {verdict}", flush=True)
         if slope > BAR:
             above.append(f"{line.name} in {line.axis}")
     print(f"above {BAR}: {', '.join(above) or 'none'}")
