@@ -104,6 +104,14 @@ LINES = [
     Line("monotone_cells", "s", 4, 8, {"n": 1 << 16, "m": 1 << 14}),
     Line("monotone_cells", "n", 18, 22, {"m": 1 << 16}),
     Line("monotone_l2", "m", 18, 22, {"n": 1 << 16}),
+    Line("two_stage_histogram", "m", 17, 21, {"n": 1 << 16, "pieces": 8}),
+    Line("two_stage_histogram", "n", 18, 22, {"m": 1 << 15, "pieces": 8}),
+    Line("two_stage_histogram", "pieces", 6, 10, {"m": 1 << 18, "n": 1 << 16}),
+    Line("two_stage_histogram_l2", "m", 17, 21, {"n": 1 << 16, "pieces": 8}),
+    Line("rank_sampling", "s", 14, 18, {"n": 1 << 16, "m": 16, "pieces": 8, "every": 64}),
+    Line("rank_sampling", "n", 18, 22, {"s": 1 << 14, "m": 16, "pieces": 8, "every": 64}),
+    Line("dense_counts", "m", 14, 18, {"n": 64, "s": 64, "bits": 8}),
+    Line("dense_counts", "s", 6, 10, {"n": 64, "m": 1 << 14, "bits": 8}),
     Line("merging l2", "N", 17, 21, {"n": 1 << 26, "k": 8}),
     Line("merging l2", "n", 20, 30, {"N": 1 << 18, "k": 8}),
     Line("merging l2", "k", 8, 13, {"N": 1 << 18, "n": 1 << 26}),
@@ -118,7 +126,7 @@ def main() -> None:
     """Fit and print."""
     rounds = int(sys.argv[1]) if len(sys.argv) > 1 else 5
     print(f"medians of {rounds} rounds, seconds of the core")
-    print(f"{'learner':18} {'grows':26}{'fixed':42}{'first s':>9}{'last s':>9}{'slope':>7}  verdict")
+    print(f"{'learner':23} {'grows':26}{'fixed':42}{'first s':>9}{'last s':>9}{'slope':>7}  verdict")
     above = []
     known = {*catalog.names("protocol"), *STEPS}
     for line in LINES:
@@ -135,7 +143,7 @@ def main() -> None:
         fixed = " ".join(f"{key}={value}" for key, value in line.fixed.items())
         grows = f"{line.axis} = 2^{line.first} .. 2^{line.last}"
         verdict = "kept" if slope <= BAR else "ABOVE"
-        print(f"{line.name:18} {grows:26}{fixed:42}{taken[0]:9.4f}{taken[-1]:9.4f}{slope:7.2f}  {verdict}", flush=True)
+        print(f"{line.name:23} {grows:26}{fixed:42}{taken[0]:9.4f}{taken[-1]:9.4f}{slope:7.2f}  {verdict}", flush=True)
         if slope > BAR:
             above.append(f"{line.name} in {line.axis}")
     print(f"above {BAR}: {', '.join(above) or 'none'}")
