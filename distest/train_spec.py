@@ -4,6 +4,7 @@ from typing import Any, Literal
 
 import msgspec
 
+from distest import catalog
 from distest.errors import UsageError, unknown
 from distest.spec import Table, assign, named
 
@@ -54,6 +55,26 @@ def normalise(table: Table) -> Table:
 
 def _part(key: str, value: Any) -> Any:
     return named(value) if key in _SHORT and isinstance(value, str) else value
+
+
+def spread(methods: list[Table], key: str, value: float) -> None:
+    """Give a budget, `bits` or `density`, to every method or compressor that takes one. Raises UsageError if none."""
+    takers = 0
+    for method in methods:
+        name = str(method.get("name"))
+        if key in catalog.options("method", name):
+            method[key] = value
+            takers += 1
+        elif "compressor" in catalog.options("method", name):
+            usual = catalog.options("method", name)["compressor"].default_factory
+            part = method.get("compressor") or catalog.describe(usual())  # type: ignore[misc,operator]
+            part = named(part) if isinstance(part, str) else part
+            if key in catalog.options("compressor", str(part.get("name"))):
+                method["compressor"] = {**part, key: value}
+                takers += 1
+    if not takers:
+        names = ", ".join(str(method.get("name")) for method in methods)
+        raise UsageError(f"--{key} {value} fits none of the methods asked for ({names}) nor their compressors")
 
 
 def settle(table: Table, settings: tuple[str, ...]) -> Table:

@@ -40,7 +40,7 @@ MAY: dict[str, set[str]] = {
     "distest.candidates": GROUND | {"distest.catalog", "distest.learning"},
     "distest.spec": GROUND | {"distest.catalog", "distest.candidates", "distest.learning"},
     "distest.experiment": RUNNING,
-    "distest.train_spec": GROUND | {"distest.spec"},
+    "distest.train_spec": GROUND | {"distest.catalog", "distest.spec"},
     "distest.training": RUNNING | {"distest.sgd", "distest.train_spec"},
     "distest.audit": RUNNING | {"distest.experiment", "distest.training"},
     "distest.rank": GROUND | {"distest.wire.turn"},

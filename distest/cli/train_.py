@@ -21,6 +21,8 @@ _HINT = "for example mean:feedback=true"
 )
 @click.option("--compressor", help="What the messages of a method are made by, for example qsgd:bits=4.")
 @click.option("--exchange", help="How the mean is made, for example parameter_server.")
+@click.option("--bits", type=int, help="Bits of a coordinate, for every compressor that takes them.")
+@click.option("--density", type=float, help="Share of the coordinates sent, for every method that takes one.")
 @click.option("--problem", help="What is minimised, for example logistic:data=a9a.  [default: softmax]")
 @click.option("--workers", type=int, help="Workers W, on any number of ranks.  [default: 4]")
 @click.option("--steps", type=int, help="Steps.  [default: 100]")
@@ -46,6 +48,8 @@ def command(
     methods: tuple[str, ...],
     compressor: str | None,
     exchange: str | None,
+    bits: int | None,
+    density: float | None,
     settings: tuple[str, ...],
     ranks: int | None,
     limit: float | None,
@@ -68,6 +72,9 @@ def command(
     for key, value in (("compressor", compressor), ("exchange", exchange)):
         for method in table["methods"] if value is not None else []:
             method[key] = value
+    for budget, amount in (("bits", bits), ("density", density)):
+        if amount is not None:
+            specs.spread(table["methods"], budget, amount)
     checked = specs.check(specs.settle(specs.normalise(table), settings))
 
     if (checkpoint is not None or resume) and (out is None or boards):

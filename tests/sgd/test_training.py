@@ -14,7 +14,7 @@ from distest.errors import DistestError, DivergedError, PartyError, UsageError, 
 from distest.sgd.rule import Rule
 from distest.sgd.shards import deal
 from distest.sgd.state import State
-from distest.train_spec import TrainSpec, check, normalise
+from distest.train_spec import TrainSpec, check, normalise, spread
 from distest.wire.transport import Solo
 
 COMPRESSORS = list({spec["name"]: spec for spec in map(catalog.describe, warming.compressors())}.values())
@@ -199,3 +199,20 @@ def test_model_and_ledger_are_the_same_at_any_number_of_ranks(
     assert (ran.code, ran.left) == (0, ()), ran.err
     assert json.loads(ran.out) == alone
     assert len(alone) >= 2 * len(catalog.names("compressor")) * len(catalog.names("exchange"))
+
+
+def test_a_budget_goes_to_all_that_take_one() -> None:
+    methods: list[dict[str, Any]] = [
+        {"name": "supersgd"},
+        {"name": "qsgd"},
+        {"name": "mean", "compressor": "eden:scale=least"},
+    ]
+    spread(methods, "bits", 3)
+    assert methods[0] == {"name": "supersgd"}
+    assert methods[1]["compressor"]["bits"] == 3
+    assert methods[2]["compressor"] == {"name": "eden", "scale": "least", "bits": 3}
+    sparse: list[dict[str, Any]] = [{"name": "scalecom"}, {"name": "local_top_k"}]
+    spread(sparse, "density", 0.1)
+    assert sparse[0]["density"] == sparse[1]["compressor"]["density"] == 0.1
+    with pytest.raises(UsageError, match=r"--density 0.1 fits none of the methods asked for \(qsgd\)"):
+        spread([{"name": "qsgd"}], "density", 0.1)
