@@ -67,7 +67,7 @@ def spread(methods: list[Table], key: str, value: float) -> None:
             takers += 1
         elif "compressor" in catalog.options("method", name):
             usual = catalog.options("method", name)["compressor"].default_factory
-            part = method.get("compressor") or catalog.describe(usual())  # type: ignore[misc,operator]
+            part = method.get("compressor") or catalog.describe(usual())  # type: ignore[operator]
             part = named(part) if isinstance(part, str) else part
             if key in catalog.options("compressor", str(part.get("name"))):
                 method["compressor"] = {**part, key: value}
