@@ -11,7 +11,9 @@ from distest.bits import BitReader, Messages
 from distest.coins import KEY_BITS, from_seed
 from distest.errors import DistestError, UsageError, WireError
 from distest.sgd.link import Link
+from distest.sgd.method import Method
 from distest.sgd.methods.sketched_sgd import SketchedSgd, read_table, write_table
+from distest.sgd.methods.true_top_k import TrueTopK
 from distest.sgd.rule import Rule
 from distest.sgd.sketch import sketch_snr
 from distest.sgd.state import State
@@ -37,7 +39,7 @@ class Given:
         return self.rows[worker]
 
 
-def stepped(method: SketchedSgd, rows: Any, steps: int = 1) -> tuple[State, Channel]:
+def stepped(method: Method, rows: Any, steps: int = 1) -> tuple[State, Channel]:
     oracle = Given(rows)
     state = State(np.zeros(oracle.rows.shape[1], np.float32))
     channel = Channel(len(rows), Solo(), "blackboard")
@@ -58,6 +60,19 @@ def test_the_largest_of_the_mean_are_followed_although_no_worker_has_them_larges
     assert state.x.tolist() == [0, -8, -9, 0, 0, 0]
     state, _ = stepped(SketchedSgd(density=1 / 3, candidates=3, **EXACT), [[3, 3, -3, 3, 3, 3]])  # equals: the first
     assert state.x.tolist() == [-3, -3, 0, 0, 0, 0]
+
+
+@pytest.mark.parametrize("momentum", [0.0, 0.9])
+def test_where_sketches_tell_all_it_is_true_top_k_bit_for_bit(momentum: float) -> None:
+    """Spectra fall as i^-1: 2,000 columns find the 4 largest of 100 among 20 candidates in each of 20 steps."""
+    rows = np.random.default_rng(7).standard_normal((3, 100)) / np.arange(1, 101)
+    sketched, _ = stepped(SketchedSgd(density=0.04, columns=2000, candidates=5, momentum=momentum), rows, 20)
+    true, dear = stepped(TrueTopK(density=0.04, momentum=momentum), rows, 20)
+    assert np.array_equal(sketched.x, true.x)
+    assert all(np.array_equal(sketched.own["memory"][w], true.own["memory"][w]) for w in range(3))
+    assert dear.ledger.payload_bits == 20 * 3 * 32 * 100
+    poor, _ = stepped(SketchedSgd(density=0.04, columns=2, candidates=2, momentum=momentum), rows, 20)
+    assert not np.array_equal(poor.x, true.x)
 
 
 def test_momentum_goes_into_the_memory_and_is_forgotten_where_x_has_moved() -> None:
@@ -112,8 +127,13 @@ def test_it_trains_over_every_exchange_and_with_momentum(exchange: str) -> None:
 
 def test_the_bits_alone_give_digest_ledger_and_model(tmp_path: Path) -> None:
     table = {"problem": "logistic:data=ionosphere", "workers": 3, "steps": 12, "batch": 8}
-    for method in ({"momentum": 0.9, "density": 0.1}, {"exchange": "parameter_server"}, {"exchange": "scatter_reduce"}):
-        spec = check(normalise({**table, "method": {"name": "sketched_sgd", **method}}))
+    for method in (
+        {"name": "sketched_sgd", "momentum": 0.9, "density": 0.1},
+        {"name": "sketched_sgd", "exchange": "parameter_server"},
+        {"name": "sketched_sgd", "exchange": "scatter_reduce"},
+        {"name": "true_top_k", "momentum": 0.9},
+    ):
+        spec = check(normalise({**table, "method": method}))
         record, _, board = next(training.run(spec, training.plan(spec), Solo(), True))
         assert board is not None
         (tmp_path / "boards").mkdir(exist_ok=True)
@@ -207,4 +227,7 @@ def test_the_signal_of_a_sketch() -> None:
 def test_what_makes_no_sense_is_refused(options: dict[str, Any], said: str) -> None:
     with pytest.raises(UsageError, match=said) as caught:
         trained({"name": "sketched_sgd", **options})
+    if options.keys() & {"density", "momentum"}:
+        with pytest.raises(UsageError, match="true_top_k"):
+            trained({"name": "true_top_k", **options})
     assert "\n" not in str(caught.value)

@@ -50,9 +50,9 @@ class SketchedSgd(Method):
     over `all_gather`, however many workers there are.
 
     density: share k / d of the coordinates that a step moves. rows: odd. columns: 0 for d / 100. candidates: P, with
-    P k capped at d. precision: in the unit of the sketches the largest |v| has so many bits, 1 to 30; rounding moves the
-    sum of all v by at most W sqrt(d) 2^-precision times this |v|, a little beside the collisions in a table. momentum: in
-    0..1, 1 excluded; inside the memories, where that of the rule is behind them.
+    P k capped at d. precision: in the unit of the sketches the largest |v| has so many bits, 1 to 30; rounding moves
+    the sum of all v by at most W sqrt(d) 2^-precision times this |v|, a little beside the collisions in a table.
+    momentum: in 0..1, 1 excluded; inside the memories, where that of the rule is behind them.
     exchange: how the values of the candidates travel.
 
     Source: Ivkin, Rothchild, Ullah, Braverman, Stoica, Arora, "Communication-efficient distributed SGD with sketching"
