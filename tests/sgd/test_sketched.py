@@ -144,6 +144,36 @@ def test_the_bits_alone_give_digest_ledger_and_model(tmp_path: Path) -> None:
             assert "the bits say" in str(audit.audit(tmp_path, {**record, key: 1}, 1).wrong)
 
 
+def test_momentum_and_memory_are_in_a_checkpoint(tmp_path: Path) -> None:
+    method = {"name": "sketched_sgd", "momentum": 0.9, "density": 0.1}
+    table: dict[str, Any] = {
+        "problem": "logistic:data=ionosphere",
+        "workers": 3,
+        "steps": 12,
+        "batch": 8,
+        "method": method,
+    }
+    spec = check(normalise(table))
+    done = 0
+
+    def cut_off(steps: int) -> None:
+        nonlocal done
+        done += steps
+        if done == 7:
+            raise InterruptedError
+
+    def run(resume: bool, notice: training.Notice | None) -> dict[str, Any]:
+        saving = training.Saving(tmp_path, 4, resume)
+        return next(training.run(spec, training.plan(spec), Solo(), False, notice, saving))[0]
+
+    with pytest.raises(InterruptedError):
+        run(False, cut_off)
+    again, whole = run(True, None), trained(**table)
+    assert again["gradient_evaluations"] == 3 * 12
+    for key in ("model_sha256", "digest", "payload_bits", "coin_bits"):
+        assert again[key] == whole[key]
+
+
 @pytest.mark.parametrize(
     ("compressor", "public"),
     [
