@@ -4,14 +4,14 @@ import hashlib
 import math
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, fields, is_dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from distest import catalog, records
-from distest.coins import Coins, from_seed
+from distest.coins import KEY_BITS, Coins, from_seed
 from distest.errors import DivergedError, ModelError
 from distest.sgd import checkpoint
 from distest.sgd.link import Link
@@ -119,6 +119,7 @@ def _train(
     name = catalog.label(trial.method)
     oracle = Oracle(trial.problem, shards, spec.batch or None, data.fold("repeat", repeat), name)
     channel = Channel(spec.workers, transport, "blackboard", keep_board)
+    channel.ledger.coin_bits = _coin_bits(trial.method)
     link = Link(channel)
     state = State(trial.problem.start(here.public.fold("start")), tensors=trial.problem.tensors)
     every = spec.evaluate or max(1, spec.steps // 10)
@@ -172,6 +173,7 @@ def replay(record: records.Record, board: Board, coins: Coins) -> dict[str, Any]
     if board.parties != spec["workers"]:
         raise ModelError(f"the board has {board.parties} parties, the run {spec['workers']} workers")
     channel = Replay(board, Solo(), "blackboard")
+    channel.ledger.coin_bits = _coin_bits(method)
     link = Link(channel)
     state = State(problem.start(coins.public.fold("start")), tensors=problem.tensors)
     while state.step < rule.steps:
@@ -180,6 +182,14 @@ def replay(record: records.Record, board: Board, coins: Coins) -> dict[str, Any]
         raise ModelError(f"the board goes on for {channel.left()} turns after the run has ended")
     totals = {key: value for key, value in channel.ledger.totals().items() if key != "wire_bytes"}
     return {**totals, "digest": channel.digest(), "model_sha256": model_digest(state.x)}
+
+
+def _coin_bits(part: Any) -> int:
+    """Bits of the public key where a method, or a part of it, has readers who need public coins."""
+    parts = [getattr(part, option.name) for option in fields(part)]
+    if getattr(part, "coin_use", "none") == "public":
+        return KEY_BITS
+    return max((_coin_bits(inner) for inner in parts if is_dataclass(inner)), default=0)
 
 
 def _named(trial: Trial, spec: TrainSpec, repeat: int) -> str:

@@ -2,13 +2,15 @@
 
 import math
 from abc import ABC, abstractmethod
-from typing import ClassVar
+from typing import ClassVar, Literal
 
 import numpy as np
 
 from distest.bits import BitReader, Messages
 from distest.coins import Coins, PublicCoins
 from distest.sgd.problem import Vector
+
+CoinUse = Literal["none", "public"]
 
 
 class Compressor(ABC):
@@ -20,9 +22,12 @@ class Compressor(ABC):
     Laws: decode(encode(x)) has d finite coordinates and reads the whole message; the same on every rank; an unbiased
     compressor is right on average over its coins; |decode(encode(x)) - x|^2 is on average at most distortion(d) |x|^2;
     any bits give a vector or a WireError.
+
+    coin_use: whether a reader needs public coins.
     """
 
     unbiased: ClassVar[bool] = False
+    coin_use: ClassVar[CoinUse] = "none"
 
     def check(self, d: int) -> None:
         """Raise UsageError where vectors of d coordinates cannot be coded."""

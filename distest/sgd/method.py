@@ -4,6 +4,7 @@ from abc import ABC, abstractmethod
 from typing import ClassVar
 
 from distest.coins import Coins
+from distest.sgd.compressor import CoinUse
 from distest.sgd.link import Link
 from distest.sgd.oracle import Oracle
 from distest.sgd.problem import Problem
@@ -16,9 +17,12 @@ class Method(ABC):
 
     A round asks for gradients only while a worker speaks. So a replay of the kept bits, in which nobody speaks,
     finds the same x without a single gradient.
+
+    coin_use: whether a reader needs public coins, for more than its compressors and its exchange do.
     """
 
     source: ClassVar[str]
+    coin_use: ClassVar[CoinUse] = "none"
 
     def check(self, problem: Problem, workers: int) -> None:
         """Raise UsageError where this cannot train the problem with so many workers."""

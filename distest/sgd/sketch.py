@@ -21,6 +21,7 @@ from distest.sgd.problem import Vector
 
 Ints = NDArray[np.int64]
 VALUE_BITS = 30
+MOST_COLUMNS = 1 << 24
 MOST_ADDED = 1 << 32  # coordinates times workers: below 2^62 whatever the hashes do
 _PART = 21  # bits of the parts in which counters are squared
 
@@ -63,15 +64,20 @@ class CountSketch:
         return sorted(_square(row) for row in table)[self.rows // 2]
 
 
+def check_shape(rows: int, columns: int) -> None:
+    """Raise UsageError unless rows is odd, 1..63, and columns 1..2^24."""
+    if rows % 2 == 0 or not 1 <= rows <= 63:
+        raise UsageError(f"a sketch has an odd number of rows from 1 to 63, for there to be a median, got {rows}")
+    if not 1 <= columns <= MOST_COLUMNS:
+        raise UsageError(f"a sketch has 1 to 2^24 columns, got {columns}")
+
+
 def count_sketch(d: int, rows: int, columns: int, coins: PublicCoins) -> CountSketch:
     """The sketch that public coins choose.
 
     rows: odd, 1..63, so that there is a median. columns: 1..2^24; each has its chance within 2^-31.
     """
-    if rows % 2 == 0 or not 1 <= rows <= 63:
-        raise UsageError(f"a sketch has an odd number of rows from 1 to 63, for there to be a median, got {rows}")
-    if not 1 <= columns <= 1 << 24:
-        raise UsageError(f"a sketch has 1 to 2^24 columns, got {columns}")
+    check_shape(rows, columns)
     if not 1 <= d <= 1 << 31:
         raise UsageError(f"a sketch takes vectors of 1 to 2^31 coordinates, got d={d}")
     halves = rows * loops.words_of(d)
@@ -94,6 +100,19 @@ def shift_for(largest: float, d: int, workers: int = 1) -> int:
 def fixed_point(x: Vector, shift: int) -> Ints:
     """x in multiples of 2^-shift, to the nearest (ties to even), int64."""
     return np.rint(np.ldexp(x.astype(np.float64), shift)).astype(np.int64)
+
+
+def sketch_snr(v: Vector, k: int, columns: int) -> float:
+    """|v|_(k) sqrt(columns) / |v|, the k-th largest magnitude over the error of a row; 0 for v = 0.
+
+    Above 2 or so the k largest of v are found among few more candidates; below 1 the sketch says little of them.
+    UsageError for k outside 1..d.
+    """
+    if not 1 <= k <= v.size:
+        raise UsageError(f"a vector of d={v.size} coordinates has no {k}-th largest")
+    sizes = np.abs(v.astype(np.float64))
+    norm = float(np.linalg.norm(sizes))
+    return float(np.partition(sizes, v.size - k)[v.size - k]) * math.sqrt(columns) / norm if norm else 0.0
 
 
 def candidates(estimates: Ints, k: int) -> Ints:

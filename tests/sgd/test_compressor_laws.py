@@ -94,6 +94,18 @@ def test_a_message_is_read_whole_and_twice_the_same(compressor: Compressor, gene
 
 
 @pytest.mark.parametrize("compressor", ALL, ids=catalog.label)
+def test_a_reader_needs_public_coins_where_it_is_said_and_nowhere_else(compressor: Compressor) -> None:
+    x = VECTORS["gauss"]
+    message = compressor.encode(x, 5, KEY)
+    try:
+        other = compressor.decode(BitReader(message.data, message.n_bits), x.size, 5, coins.from_seed(8)[0].public)
+        same = bool((other == decoded(compressor, message, x.size, 5)).all())
+    except WireError:
+        same = False
+    assert compressor.coin_use == ("none" if same else "public")
+
+
+@pytest.mark.parametrize("compressor", ALL, ids=catalog.label)
 def test_a_message_within_a_byte_says_the_same_and_add_adds_it(compressor: Compressor) -> None:
     for x in (VECTORS["gauss"], VECTORS["odd"]):
         if not fits(compressor, x):

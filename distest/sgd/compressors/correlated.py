@@ -11,7 +11,7 @@ from distest.coins import Coins, PublicCoins, Stream
 from distest.errors import UsageError
 from distest.kernels import bitpack, dither
 from distest.sgd import rotation
-from distest.sgd.compressor import Compressor
+from distest.sgd.compressor import CoinUse, Compressor
 from distest.sgd.problem import Vector
 
 MOST_WORKERS = 256
@@ -41,6 +41,7 @@ class Correlated(Compressor):
     workers: int = 8
     block: int = 1 << 16
     unbiased: ClassVar[bool] = True
+    coin_use: ClassVar[CoinUse] = "public"
 
     def __post_init__(self) -> None:
         if not 1 <= self.bits <= 8:

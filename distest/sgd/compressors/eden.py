@@ -11,7 +11,7 @@ from distest.coins import Coins, PublicCoins
 from distest.errors import UsageError
 from distest.kernels import bitpack, dither
 from distest.sgd import levels, rotation
-from distest.sgd.compressor import Compressor
+from distest.sgd.compressor import CoinUse, Compressor
 from distest.sgd.problem import Vector
 
 
@@ -36,6 +36,7 @@ class Eden(Compressor):
     scale: Literal["unbiased", "least"] = "unbiased"
     block: int = 1 << 16
     unbiased: ClassVar[bool] = False
+    coin_use: ClassVar[CoinUse] = "public"
 
     def __post_init__(self) -> None:
         if not 1 <= self.bits <= levels.MOST_BITS:

@@ -14,7 +14,7 @@ from distest.errors import UsageError, WireError
 from distest.kernels import dither as loops
 from distest.kernels import prefix, rans
 from distest.sgd import dither, rotation
-from distest.sgd.compressor import Compressor
+from distest.sgd.compressor import CoinUse, Compressor
 from distest.sgd.problem import Vector
 
 BITS = (0.25, 7.0)
@@ -46,6 +46,7 @@ class HadamardDither(Compressor):
     step: float = 0.0
     block: int = 1 << 16
     unbiased: ClassVar[bool] = True
+    coin_use: ClassVar[CoinUse] = "public"
 
     def __post_init__(self) -> None:
         if not BITS[0] <= self.bits <= BITS[1]:

@@ -9,7 +9,7 @@ from distest.bits import BitReader, Messages
 from distest.coins import Coins, PublicCoins, Stream, below
 from distest.sgd import indices
 from distest.sgd import values as numbers
-from distest.sgd.compressor import Compressor
+from distest.sgd.compressor import CoinUse, Compressor
 from distest.sgd.indices import Places
 from distest.sgd.problem import Vector
 from distest.sgd.values import Precision
@@ -39,6 +39,10 @@ class RandomK(Compressor):
     @property
     def unbiased(self) -> bool:  # type: ignore[override]  # one of two values, by option
         return self.scaled and self.values == "float32"
+
+    @property
+    def coin_use(self) -> CoinUse:  # type: ignore[override]  # by option
+        return "public" if self.draw == "public" else "none"
 
     def size(self, d: int) -> int:
         """Coordinates kept of d. Raises UsageError for k > d."""
