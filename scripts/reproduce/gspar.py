@@ -172,7 +172,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="gspar", description="GSpar's density, variance and bits.")
     parser.add_argument("--quick", action="store_true", help="fewer steps, one repeat")
     quick = parser.parse_args().quick
-    steps, repeats = (160, 1) if quick else (800, 2)
+    steps, repeats = (120, 1) if quick else (800, 2)
     out = Verdicts()
     print(f"GSpar, {WORKERS} workers, batches of {BATCH}, seed {SEED}")
     variances(100, out)

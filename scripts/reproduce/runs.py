@@ -66,8 +66,8 @@ def within(run: Curve, limit: float) -> float:
 def times(mine: list[float], rival: list[float]) -> tuple[bool, str]:
     """Whether the bits `mine` are fewer in every repeat, and a phrase that says how many times the rival's are."""
     if not all(map(math.isfinite, mine)):
-        return False, "it never gets there"
+        return False, "it never gets there in these steps"
     ratios = sorted(theirs / own for own, theirs in zip(mine, rival, strict=True))
     if math.isinf(ratios[0]):
-        return True, "the other never gets there"
+        return True, "the other never gets there in these steps"
     return ratios[0] > 1, f"the other needs {ratios[0]:.3g} to {ratios[-1]:.3g} times the bits"
