@@ -1,5 +1,6 @@
 """The scripts of scripts/reproduce/ start, and what they share counts right."""
 
+import importlib
 import math
 import subprocess
 import sys
@@ -14,9 +15,7 @@ FOLDER = Path(__file__).resolve().parent.parent / "scripts" / "reproduce"
 @pytest.fixture
 def runs(monkeypatch: pytest.MonkeyPatch) -> Any:
     monkeypatch.syspath_prepend(str(FOLDER))
-    import runs
-
-    return runs
+    return importlib.import_module("runs")
 
 
 @pytest.mark.parametrize("name", ["nuqsgd", "gspar"])

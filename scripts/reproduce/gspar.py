@@ -7,7 +7,7 @@ paper). Variances are exact, by the chances of each coordinate, of gradients alo
 and are tuned for every method by itself. The regulariser is sent with the gradient, the paper adds it afterwards.
 Verdicts are computed from the tables above them.
 
-    python scripts/reproduce/gspar.py [--quick]      3 minutes on 2 cores, 30 seconds with --quick; the seed is 1
+    python scripts/reproduce/gspar.py [--quick]      2.5 minutes on one core, 30 seconds with --quick; the seed is 1
 """
 
 import argparse
@@ -172,7 +172,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="gspar", description="GSpar's density, variance and bits.")
     parser.add_argument("--quick", action="store_true", help="fewer steps, one repeat")
     quick = parser.parse_args().quick
-    steps, repeats = (120, 1) if quick else (800, 2)
+    steps, repeats = (120, 1) if quick else (600, 2)
     out = Verdicts()
     print(f"GSpar, {WORKERS} workers, batches of {BATCH}, seed {SEED}")
     variances(100, out)

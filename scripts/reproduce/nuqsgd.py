@@ -6,7 +6,7 @@ layer learn the shipped pictures of clothes. 4 bits, buckets of 8192 and 512 coo
 gradient is exact, |g|^2 times what `variance` says, with no draws of the quantiser; gradients are those of plain SGD.
 Verdicts are computed from the tables above them.
 
-    python scripts/reproduce/nuqsgd.py [--quick]      3 minutes on 2 cores, 20 seconds with --quick; the seed is 1
+    python scripts/reproduce/nuqsgd.py [--quick]      2 minutes on one core, 20 seconds with --quick; the seed is 1
 """
 
 import argparse
