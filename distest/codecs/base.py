@@ -78,7 +78,7 @@ class SymbolCodec(Codec):
         if status == prefix.TAKEN:  # a symbol above 255: symbol by symbol after all
             return read_rows(reader, shape, (self.column,))
         _complain(status, reader, end)
-        reader.took(m, _booked(code, symbols, shape, end - at))
+        reader.took(m, _booked(self, symbols, shape, end - at))
         return symbols.astype(np.int64).reshape(shape)
 
     def decode_small(self, reader: BitReader, shape: tuple[int, int]) -> Small:
@@ -89,7 +89,7 @@ class SymbolCodec(Codec):
             code = _stream(self)
             symbols, end, status = prefix.decode_table(data, at, limit, _promised(self, shape, reader), code)
             _complain(status, reader, end)
-            reader.took(m, _booked(code, symbols, shape, end - at))
+            reader.took(m, _booked(self, symbols, shape, end - at))
             return symbols.reshape(shape)
         values = read_rows(reader, shape, (self.column,))
         if values.size and int(values.max()) > 255:
@@ -106,7 +106,7 @@ class SymbolCodec(Codec):
             return super().pack(symbols)
         data, n_bits = prefix.encode_table(small, code)
         m, f = symbols.shape
-        return Messages(data, n_bits, m, _booked(code, small, (m, f), n_bits))
+        return Messages(data, n_bits, m, _booked(self, small, (m, f), n_bits))
 
 
 @lru_cache(maxsize=32)
@@ -128,12 +128,22 @@ def _promised(codec: SymbolCodec, shape: tuple[int, int], reader: BitReader) -> 
     return count
 
 
-def _booked(code: prefix.Stream, symbols: Small, shape: tuple[int, int], n_bits: int) -> Lengths:
+@lru_cache(maxsize=32)
+def _widths(codec: SymbolCodec) -> NDArray[np.uint16]:
+    """Bits of the symbols below 256, those of several words as well, which the tables of `_stream` leave out."""
+    low, high = codec.domain
+    widths = np.zeros(256, np.uint16)
+    symbols = np.arange(low, min(high, 255) + 1)
+    widths[symbols] = codec.n_bits(symbols[:, None])[:, 0]
+    return widths
+
+
+def _booked(codec: SymbolCodec, symbols: Small, shape: tuple[int, int], n_bits: int) -> Lengths:
     """Bits of each message, from those of its symbols; `n_bits` were seen in all."""
     m, f = shape
     if m <= 1:
         return n_bits
-    each = code.widths[symbols].reshape(m, f).sum(axis=1, dtype=np.int64)
+    each = _widths(codec)[symbols].reshape(m, f).sum(axis=1, dtype=np.int64)
     return int(each[0]) if bool((each == each[0]).all()) else each
 
 

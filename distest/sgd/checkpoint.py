@@ -10,7 +10,6 @@ import shutil
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
-from zipfile import BadZipFile
 
 import numpy as np
 from numpy.typing import NDArray
@@ -73,13 +72,13 @@ def load(folder: Path, d: int, hosted: range) -> Middle | None:
         x, turns = server.pop("x"), server.pop("turns")
         shared = {name.removeprefix("shared/"): array for name, array in server.items()}
         step, books, plain = int(told["step"]), dict(told["books"]), dict(told["plain"])
-    except (KeyError, ValueError, TypeError, AttributeError) as error:
+    except (KeyError, ValueError, TypeError, AttributeError, OverflowError, RecursionError) as error:
         raise UsageError(f"{folder / _SERVER} is no checkpoint ({type(error).__name__}: {error})") from None
     own: dict[str, dict[int, Vector]] = {}
     for path in sorted(folder.glob("workers-*.npz")):
         for name, array in _read(path).items():
             what, _, worker = name.rpartition("/")
-            if not worker.isdigit() or array.dtype != np.float32 or array.shape != (d,):
+            if not worker.isdecimal() or array.dtype != np.float32 or array.shape != (d,):
                 raise UsageError(f"{path} is no checkpoint of a run with {d} coordinates")
             if int(worker) in hosted:
                 own.setdefault(what, {})[int(worker)] = array
@@ -115,5 +114,5 @@ def _read(path: Path) -> dict[str, Any]:
     try:
         with open(path, "rb") as raw, np.load(raw, allow_pickle=False) as file:
             return {name: file[name] for name in file.files}
-    except (OSError, ValueError, BadZipFile, EOFError, KeyError, AttributeError, TypeError) as error:
+    except Exception as error:  # of a damaged archive zipfile, zlib and numpy raise almost anything
         raise UsageError(f"{path} cannot be read as a checkpoint ({type(error).__name__})") from None

@@ -111,6 +111,20 @@ def test_decode_returns_the_symbols_and_ends_where_the_bits_end(
     assert np.array_equal(np.broadcast_to(messages.lengths, m), expected.sum(axis=1))
 
 
+@pytest.mark.parametrize("codec", [Unary(), Golomb(1), Golomb(3), Rice(0), Rice(1)], ids=name_of)
+@pytest.mark.parametrize("small", [True, False])
+def test_words_of_more_than_64_bits_are_booked_on_the_road_of_tables(codec: SymbolCodec, small: bool) -> None:
+    """Symbols below 256 in a stream that is long enough for tables, some of them in words that no table holds."""
+    symbols = np.random.default_rng(3).integers(0, 40, (300, 256))
+    symbols[::7, 5], symbols[2, :] = 255, 200
+    messages = sent(codec, symbols)
+    reader = BitReader(messages.data, messages.n_bits)
+    found = (codec.decode_small if small else codec.decode)(reader, symbols.shape)
+    assert np.array_equal(found, symbols)
+    assert reader.unread() == 0
+    assert np.array_equal(reader.booked()[1], codec.n_bits(symbols).sum(axis=1))
+
+
 @pytest.mark.parametrize("codec", [*SYMBOL_CODES, *ROW_CODES], ids=name_of)
 def test_no_messages_are_no_bits(codec: Codec) -> None:
     fields = len(codec.codecs) if isinstance(codec, Row) else 3
