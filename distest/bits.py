@@ -57,6 +57,12 @@ class Messages:
         room[: len(data)] = np.frombuffer(data, np.uint8)
         return cls(room, 8 * len(data), 1, 8 * len(data))
 
+    @classmethod
+    def one(cls, parts: Sequence["Messages"]) -> "Messages":
+        """All parts end to end as one message; `inside` reads it part by part."""
+        joined = cls.join(parts)
+        return cls(joined.data, joined.n_bits, 1, joined.n_bits)
+
     def to_bytes(self) -> bytes:
         """The ceil(n_bits / 8) bytes that travel."""
         return self.data[: (self.n_bits + 7) // 8].tobytes()
@@ -161,3 +167,14 @@ class BitReader:
     def unread(self) -> int:
         """Bits behind the cursor: for the wire, which checks that every bit was read."""
         return self._limit - self._at
+
+
+def inside(reader: BitReader) -> BitReader:
+    """A reader of its own at the same place: codes read the parts of one message there, and `close` books them."""
+    data, at, limit = reader.raw()
+    return BitReader(data, limit, at)
+
+
+def close(reader: BitReader, parts: BitReader) -> None:
+    """Book everything read with `inside` as one message."""
+    reader.took(1, parts.raw()[1] - reader.raw()[1])

@@ -33,6 +33,11 @@ def spec_hash(spec: Mapping[str, Any]) -> str:
     return hashlib.sha256(canonical(spec).encode()).hexdigest()[:16]
 
 
+def run_name(record: Mapping[str, Any]) -> str:
+    """The name of a run in files: by its spec, seed and repeat."""
+    return f"{record['spec_hash']}-{record['seed']}-{record['repeat']}"
+
+
 def append(path: Path, record: Record) -> None:
     """Add one line, whole or not at all. Raises RecordError where the file cannot be written."""
     line = (canonical(record) + "\n").encode()

@@ -18,7 +18,7 @@ import itertools
 import tomllib
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, TypeVar
 
 import msgspec
 
@@ -27,6 +27,7 @@ from distest.errors import UsageError, unknown
 from distest.learning.task import Loss
 
 Table = dict[str, Any]
+Spec = TypeVar("Spec", bound=msgspec.Struct)
 EVERY = "every"  # in place of a name: all protocols that fit the problem
 
 
@@ -88,7 +89,10 @@ def named(text: str) -> Table:
 
 
 def assign(table: Table, setting: str) -> None:
-    """Apply `key=value` to a raw spec; a dotted key reaches into a table, `protocol.x` into every protocol."""
+    """Apply `key=value` to a raw spec; a dotted key reaches into a table, `protocol.x` into every protocol.
+
+    So does `method.x` into every method.
+    """
     path, equals, text = setting.partition("=")
     if not equals or not all(path.strip().split(".")):
         raise UsageError(f"--set takes key=value, got {setting!r}")
@@ -98,9 +102,9 @@ def assign(table: Table, setting: str) -> None:
 def _put(table: Table, path: str, value: Any, said: str) -> None:
     """Set what a dotted key names. Raises UsageError, beginning with `said`, where the way leads through a value."""
     keys = path.split(".")
-    if keys[0] == "protocol" and len(keys) == 2:
-        for protocol in table.get("protocols", []):
-            protocol[keys[1]] = value
+    if keys[0] in ("protocol", "method") and len(keys) > 1:
+        for each in table.get(f"{keys[0]}s", []):
+            _put(each, ".".join(keys[1:]), value, said)
         return
     place = table
     for key in keys[:-1]:
@@ -156,17 +160,23 @@ def _check_keys(table: Table, keys: list[str]) -> None:
 
 def normalise(table: Table) -> Table:
     """Bring the short forms to one: `protocol = "a:b=1"` or a table to `protocols`, names to tables."""
-    listed = [table.get(key, []) for key in ("protocols", "protocol")]
-    table = {key: value for key, value in table.items() if key != "protocol"}
-    table["protocols"] = []
-    for entry in (e for entries in listed for e in (entries if isinstance(entries, list) else [entries])):
-        if not isinstance(entry, str | dict):
-            raise UsageError(f"a protocol is a name or a table, got {entry!r}")
-        table["protocols"].append(named(entry) if isinstance(entry, str) else dict(entry))
+    table = {**table, "protocols": listed(table, "protocol")}
+    table.pop("protocol", None)
     for key in ("distribution", "data", "estimator"):
         if isinstance(table.get(key), str):
             table[key] = named(table[key])
     return table
+
+
+def listed(table: Table, one: str) -> list[Table]:
+    """The tables of what a spec names by `one` and its plural. Raises UsageError for what is neither name nor table."""
+    found = []
+    for entries in (table.get(f"{one}s", []), table.get(one, [])):
+        for entry in entries if isinstance(entries, list) else [entries]:
+            if not isinstance(entry, str | dict):
+                raise UsageError(f"a {one} is a name or a table, got {entry!r}")
+            found.append(named(entry) if isinstance(entry, str) else dict(entry))
+    return found
 
 
 def spread(protocols: Sequence[Table], key: str, value: Any) -> None:
@@ -199,20 +209,32 @@ def law_for_every(protocols: Sequence[Table]) -> Table | None:
 
 def check(table: Table) -> LearnSpec:
     """The spec of a normalised table. Raises UsageError for a misspelt key or a value that does not fit."""
-    known = LearnSpec.__struct_fields__
-    for key in table:
-        if key not in known:
-            raise UsageError(unknown("key of a learn spec", key, known))
+    known_keys(table, LearnSpec)
     if not table.get("protocols"):
         raise UsageError(f"no protocol was named; known: {', '.join(catalog.names('protocol'))}")
-    try:
-        spec = msgspec.convert(table, LearnSpec)
-    except msgspec.ValidationError as error:
-        raise UsageError(f"the spec does not fit: {error}") from None
+    spec = converted(table, LearnSpec)
     if (spec.distribution is None) == (spec.data is None):
         raise UsageError("give either a distribution or data to learn, and not both")
     if spec.repeats < 1:
         raise UsageError(f"a run has at least one repeat, got repeats={spec.repeats}")
-    if not 0 <= spec.seed < 1 << 64:
-        raise UsageError(f"a seed is an integer from 0 to 2^64 - 1, got {spec.seed}")
+    return spec
+
+
+def known_keys(table: Table, kind: type[msgspec.Struct]) -> None:
+    """Raise UsageError for a key that a spec of this kind does not have."""
+    for key in table:
+        if key not in kind.__struct_fields__:
+            what = kind.__name__.removesuffix("Spec").lower()
+            raise UsageError(unknown(f"key of a {what} spec", key, kind.__struct_fields__))
+
+
+def converted(table: Table, kind: type[Spec]) -> Spec:
+    """The spec of a table. Raises UsageError for a value that does not fit, and for a seed out of range."""
+    try:
+        spec = msgspec.convert(table, kind)
+    except msgspec.ValidationError as error:
+        raise UsageError(f"the spec does not fit: {error}") from None
+    seed: int = spec.seed  # type: ignore[attr-defined]  # both kinds have one
+    if not 0 <= seed < 1 << 64:
+        raise UsageError(f"a seed is an integer from 0 to 2^64 - 1, got {seed}")
     return spec

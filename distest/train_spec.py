@@ -5,8 +5,8 @@ from typing import Any, Literal
 import msgspec
 
 from distest import catalog
-from distest.errors import UsageError, unknown
-from distest.spec import Table, assign, named
+from distest.errors import UsageError
+from distest.spec import Table, converted, known_keys, listed, named
 
 _SHORT = ("problem", "compressor", "exchange")
 
@@ -40,14 +40,9 @@ class TrainSpec(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
 
 def normalise(table: Table) -> Table:
     """Bring the short forms to one: `method = "mean:feedback=true"` to `methods`, names of parts to tables."""
-    listed = [table.get(key, []) for key in ("methods", "method")]
-    table = {key: value for key, value in table.items() if key != "method"}
-    table["methods"] = []
-    for entry in (e for entries in listed for e in (entries if isinstance(entries, list) else [entries])):
-        if not isinstance(entry, str | dict):
-            raise UsageError(f"a method is a name or a table, got {entry!r}")
-        method = named(entry) if isinstance(entry, str) else dict(entry)
-        table["methods"].append({key: _part(key, value) for key, value in method.items()})
+    methods = [{key: _part(key, value) for key, value in method.items()} for method in listed(table, "method")]
+    table = {**table, "methods": methods}
+    table.pop("method", None)
     if isinstance(table.get("problem"), str):
         table["problem"] = named(table["problem"])
     return table
@@ -77,33 +72,13 @@ def spread(methods: list[Table], key: str, value: float) -> None:
         raise UsageError(f"--{key} {value} fits none of the methods asked for ({names}) nor their compressors")
 
 
-def settle(table: Table, settings: tuple[str, ...]) -> Table:
-    """Apply --set flags; `method.x` reaches into every method."""
-    for setting in settings:
-        path, equals, text = setting.partition("=")
-        if path.startswith("method."):
-            for method in table["methods"]:
-                assign(method, f"{path.removeprefix('method.')}{equals}{text}")
-        else:
-            assign(table, setting)
-    return normalise(table)
-
-
 def check(table: Table) -> TrainSpec:
     """The spec of a normalised table. Raises UsageError for a misspelt key or a value that does not fit."""
-    known = TrainSpec.__struct_fields__
-    for key in table:
-        if key not in known:
-            raise UsageError(unknown("key of a train spec", key, known))
+    known_keys(table, TrainSpec)
     if not table.get("methods"):
         table = {**table, "methods": [{"name": "mean"}]}
-    try:
-        spec = msgspec.convert(table, TrainSpec)
-    except msgspec.ValidationError as error:
-        raise UsageError(f"the spec does not fit: {error}") from None
+    spec = converted(table, TrainSpec)
     for key, least in (("steps", 1), ("batch", 0), ("evaluate", 0), ("repeats", 1), ("workers", 1)):
         if getattr(spec, key) < least:
             raise UsageError(f"{key} is at least {least}, got {getattr(spec, key)}")
-    if not 0 <= spec.seed < 1 << 64:
-        raise UsageError(f"a seed is an integer from 0 to 2^64 - 1, got {spec.seed}")
     return spec

@@ -1,5 +1,6 @@
 """Training: specs to records, over any transport; and the same run once more from its kept bits."""
 
+import dataclasses
 import hashlib
 import math
 import time
@@ -8,6 +9,7 @@ from dataclasses import dataclass, fields, is_dataclass
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import numpy as np
 
 from distest import catalog, records
@@ -56,15 +58,7 @@ class Saving:
 def plan(spec: TrainSpec) -> list[Trial]:
     """Every method of a spec, built. Raises UsageError before anything has run."""
     problem: Problem = catalog.build("problem", spec.problem)
-    rule = Rule(
-        rate=spec.rate,
-        steps=spec.steps,
-        optimiser=spec.optimiser,
-        momentum=spec.momentum,
-        nesterov=spec.nesterov,
-        schedule=spec.schedule,
-        decay=spec.decay,
-    )
+    rule = _rule(msgspec.structs.asdict(spec))
     trials = []
     for table in spec.methods:
         method: Method = catalog.build("method", table)
@@ -73,9 +67,14 @@ def plan(spec: TrainSpec) -> list[Trial]:
     return trials
 
 
+def _rule(spec: dict[str, Any]) -> Rule:
+    """The rule that a spec, or what a record keeps of it, asks for."""
+    return Rule(**{field.name: spec[field.name] for field in dataclasses.fields(Rule)})
+
+
 def _described(spec: TrainSpec, method: Method, problem: Problem) -> dict[str, Any]:
     """What the hash of a run is taken of; seed and repeat stand beside it."""
-    plain = {key: getattr(spec, key) for key in TrainSpec.__struct_fields__}
+    plain = msgspec.structs.asdict(spec)
     for key in ("methods", "seed", "repeats"):
         del plain[key]
     return {**plain, "method": catalog.describe(method), "problem": catalog.describe(problem)}
@@ -168,8 +167,7 @@ def replay(record: records.Record, board: Board, coins: Coins) -> dict[str, Any]
     spec = record["spec"]
     problem: Problem = catalog.build("problem", spec["problem"])
     method: Method = catalog.build("method", spec["method"])
-    keys = ("rate", "steps", "optimiser", "momentum", "nesterov", "schedule", "decay")
-    rule = Rule(**{key: spec[key] for key in keys})
+    rule = _rule(spec)
     if board.parties != spec["workers"]:
         raise ModelError(f"the board has {board.parties} parties, the run {spec['workers']} workers")
     channel = Replay(board, Solo(), "blackboard")
@@ -194,12 +192,7 @@ def _coin_bits(part: Any) -> int:
 
 def _named(trial: Trial, spec: TrainSpec, repeat: int) -> str:
     """The name of a run in files."""
-    return f"{records.spec_hash(trial.spec)}-{spec.seed}-{repeat}"
-
-
-def name_of(record: records.Record) -> str:
-    """The name of the run of a record in files."""
-    return f"{record['spec_hash']}-{record['seed']}-{record['repeat']}"
+    return records.run_name({"spec_hash": records.spec_hash(trial.spec), "seed": spec.seed, "repeat": repeat})
 
 
 def model_digest(x: Vector) -> str:

@@ -1,10 +1,7 @@
 """Adaptive refinement, l2: half of the servers count blocks of symbols, the others look inside the heavy ones."""
 
-import math
 from dataclasses import dataclass, replace
 from typing import ClassVar
-
-import numpy as np
 
 from distest.bits import BitReader, Messages, Words
 from distest.coins import Coins, PublicCoins
@@ -96,9 +93,7 @@ class AdaptiveRefinement(Protocol[Masses]):
         return self.plan.estimate(state.ones, state.named)
 
     def risk(self, pmf: Pmf) -> Risk:
-        each = self.plan.variances(pmf, follow=True)
-        l1 = math.sqrt(2 / math.pi) * float(np.sqrt(each).sum())
-        return Risk(float(each.sum()), l1, exact=False, note="first order, for many frames a block")
+        return self.plan.risk(pmf, follow=True)
 
     def payload_bits(self, pmf: Pmf) -> float:
         return self.plan.payload_bits()

@@ -5,11 +5,11 @@ from typing import ClassVar, Literal
 
 import numpy as np
 
-from analysis.bounds import risks, worst
 from distest.bits import BitReader, Messages, Words
 from distest.codecs.counts import Counts
 from distest.coins import Coins, PublicCoins
 from distest.errors import UsageError
+from distest.learning.fitting import all_samples
 from distest.learning.norms import Pmf
 from distest.learning.protocol import RefereeProtocol, Risk
 from distest.learning.servers import Servers
@@ -56,9 +56,7 @@ class ArithmeticCounts(RefereeProtocol):
         return tally / (self.task.m * self.task.s)
 
     def risk(self, pmf: Pmf) -> Risk:
-        total = self.task.m * self.task.s
-        return Risk(risks.empirical_l2(pmf, total), risks.empirical_l1(pmf, total))
+        return all_samples.risk(self.task, pmf)
 
     def worst_risk(self) -> Risk:
-        l2 = worst.empirical_l2(self.task.n, self.task.m * self.task.s)
-        return Risk(l2, worst.l1_at_most(self.task.n, l2), exact=False, note="l2 exact, at uniform p; l1 a bound")
+        return all_samples.worst_risk(self.task)

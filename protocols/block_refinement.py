@@ -1,6 +1,5 @@
 """Block refinement, l1: half of the servers count blocks of symbols, the other half says what is inside them."""
 
-import math
 from dataclasses import dataclass
 from typing import ClassVar
 
@@ -72,9 +71,7 @@ class BlockRefinement(RefereeProtocol):
         return plan.estimate(ones, counts)
 
     def risk(self, pmf: Pmf) -> Risk:
-        each = self.plan.variances(pmf, follow=False)
-        l1 = math.sqrt(2 / math.pi) * float(np.sqrt(each).sum())
-        return Risk(float(each.sum()), l1, exact=False, note="first order, for many frames a block")
+        return self.plan.risk(pmf, follow=False)
 
     def payload_bits(self, pmf: Pmf) -> float:
         return self.plan.payload_bits()

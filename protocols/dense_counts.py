@@ -1,10 +1,7 @@
 """Dense counts: every server says one bit about its count of each of a few symbols."""
 
-import math
 from dataclasses import dataclass
 from typing import ClassVar
-
-import numpy as np
 
 from analysis.bounds import one_bit as formulas
 from distest.bits import BitReader, Messages, Words
@@ -60,8 +57,7 @@ class DenseCounts(RefereeProtocol):
 
     def risk(self, pmf: Pmf) -> Risk:
         each = formulas.reports_variance(one_bit.table(self.task.s), self.design.often(self.task.m), pmf)
-        l1 = math.sqrt(2 / math.pi) * float(np.sqrt(each).sum())
-        return Risk(float(each.sum()), l1, exact=False, note="first order: Fisher information of the reports")
+        return one_bit.first_order(each, "first order: Fisher information of the reports")
 
     def payload_bits(self, pmf: Pmf) -> float:
         return self.task.m * self.bits

@@ -13,11 +13,11 @@ from distest.codecs.block import Block
 from distest.codecs.fixed import Fixed
 from distest.codecs.truncated_binary import TruncatedBinary
 from distest.coins import Coins, PublicCoins
-from distest.errors import UsageError, WireError
-from distest.learning.fitting import one_sample
+from distest.errors import UsageError
+from distest.learning.fitting import all_samples
 from distest.learning.norms import Pmf
 from distest.learning.protocol import RefereeProtocol, Risk
-from distest.learning.servers import Servers
+from distest.learning.servers import Servers, within
 from distest.wire.channel import Tally
 
 _CODES: dict[str, type[Fixed] | type[TruncatedBinary] | type[Block]]
@@ -54,26 +54,14 @@ class FullSample(RefereeProtocol):
         """The code of the samples."""
         return _CODES[self.code](self.task.n)
 
-    @property
-    def _narrow(self) -> int:
-        """The width where a message is one symbol of at most a byte, which has a faster road; else 0."""
-        width = (self.task.n - 1).bit_length()
-        return width if self.code == "fixed" and self.task.s == 1 and width <= one_sample.BITS_MAX else 0
-
     def message(self, servers: Servers, coins: Coins) -> Words | Messages:
-        if self._narrow:
-            symbols = one_sample.symbols(servers, self.task.n)
-            return Messages.of_symbols(symbols.astype(np.uint8), self._narrow)
-        return self.codec().pack(servers.samples)
+        return self.codec().pack(within(servers.samples, self.task.n))
 
     def read(self, speakers: range, reader: BitReader, coins: PublicCoins) -> Tally:
-        n = self.task.n
-        if self._narrow:
-            tally = np.bincount(reader.symbols(len(speakers), self._narrow), minlength=n)
-            if tally.size > n:
-                raise WireError(f"symbol {tally.size - 1} is outside the domain of {n} symbols")
-            return tally
-        return np.bincount(self.codec().decode(reader, (len(speakers), self.task.s)).ravel(), minlength=n)
+        code, shape = self.codec(), (len(speakers), self.task.s)
+        if isinstance(code, Fixed):
+            return code.count(reader, shape)
+        return np.bincount(code.decode(reader, shape).ravel(), minlength=self.task.n)
 
     def decide(self, tally: Tally) -> Pmf:
         total = self.task.m * self.task.s
@@ -83,17 +71,15 @@ class FullSample(RefereeProtocol):
         return np.asarray((tally + pull / self.task.n) / (total + pull), np.float64)
 
     def risk(self, pmf: Pmf) -> Risk:
-        total = self.task.m * self.task.s
         if self.estimator == "minimax":
-            return Risk(risks.minimax_l2(self.task.n, total), note="no formula for l1")
-        return Risk(risks.empirical_l2(pmf, total), risks.empirical_l1(pmf, total))
+            return Risk(risks.minimax_l2(self.task.n, self.task.m * self.task.s), note="no formula for l1")
+        return all_samples.risk(self.task, pmf)
 
     def worst_risk(self) -> Risk:
-        n, total = self.task.n, self.task.m * self.task.s
-        minimax = self.estimator == "minimax"
-        l2 = risks.minimax_l2(n, total) if minimax else worst.empirical_l2(n, total)
-        where = "every p" if minimax else "uniform p"
-        return Risk(l2, worst.l1_at_most(n, l2), exact=False, note=f"l2 exact, at {where}; l1 a bound")
+        if self.estimator == "empirical":
+            return all_samples.worst_risk(self.task)
+        l2 = risks.minimax_l2(self.task.n, self.task.m * self.task.s)
+        return Risk(l2, worst.l1_at_most(self.task.n, l2), exact=False, note="l2 exact, at every p; l1 a bound")
 
     def payload_bits(self, pmf: Pmf) -> float:
         if self.code == "truncated":

@@ -1,6 +1,5 @@
 """One-bit counts in two turns: the first quarter finds out where the counts are, the rest say above or below."""
 
-import math
 from dataclasses import dataclass
 from typing import ClassVar
 
@@ -106,8 +105,7 @@ class OneBitAdaptive(Protocol[Medians]):
         at = np.clip(formulas.medians(self.task.s, np.arcsin(np.sqrt(q))), 0, self.task.s - 1)
         each = formulas.reports_variance(one_bit.table(self.task.s), often, q, at, self._tries())
         times = self.task.n / len(often)
-        l1 = times * math.sqrt(2 / math.pi) * float(np.sqrt(each).sum())
-        return Risk(times * float(each.sum()), l1, False, "first order: Fisher information, thresholds at the medians")
+        return one_bit.first_order(each, "first order: Fisher information, thresholds at the medians", times)
 
     def payload_bits(self, pmf: Pmf) -> float:
         return self.task.m

@@ -1,10 +1,7 @@
 """One-bit counts: every server says one bit about how often it saw one symbol."""
 
-import math
 from dataclasses import dataclass
 from typing import ClassVar
-
-import numpy as np
 
 from analysis.bounds import one_bit as formulas
 from distest.bits import BitReader, Messages, Words
@@ -61,8 +58,7 @@ class OneBitCounts(RefereeProtocol):
         often = self.design.often(self.task.m)
         each = formulas.reports_variance(one_bit.table(self.task.s), often, pmf[: len(often)])
         times = self.task.n / len(often)  # a complement is as wrong as what it complements
-        l1 = times * math.sqrt(2 / math.pi) * float(np.sqrt(each).sum())
-        return Risk(times * float(each.sum()), l1, False, "first order: Fisher information of the reports")
+        return one_bit.first_order(each, "first order: Fisher information of the reports", times)
 
     def payload_bits(self, pmf: Pmf) -> float:
         return self.task.m

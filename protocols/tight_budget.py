@@ -10,8 +10,7 @@ from distest.bits import BitReader, Messages, Words
 from distest.codecs.base import checked
 from distest.codecs.fixed import Fixed
 from distest.coins import Coins, PublicCoins
-from distest.errors import ModelError, UsageError, WireError
-from distest.learning.fitting import one_sample
+from distest.errors import ModelError, UsageError
 from distest.learning.norms import Pmf
 from distest.learning.protocol import Protocol, Risk
 from distest.learning.servers import Servers
@@ -97,19 +96,10 @@ class TightBudget(Protocol[Kept]):
         used = checked(servers.samples[:, : self.each], 0, self.task.n - 1, "tight_budget")
         if state.symbols is not None:
             used = _places(used, state.symbols)
-        code = self._code(state)
-        if self._is_narrow(code):
-            return Messages.of_symbols(used[:, 0].astype(np.uint8), code.width)
-        return code.pack(used)
+        return self._code(state).pack(used)
 
     def hear(self, speakers: range, reader: BitReader, state: Kept, coins: PublicCoins) -> Tally:
-        code = self._code(state)
-        if not self._is_narrow(code):
-            return np.bincount(code.decode(reader, (len(speakers), self.each)).ravel(), minlength=code.n)
-        counts = np.bincount(reader.symbols(len(speakers), code.width), minlength=code.n)
-        if counts.size > code.n:
-            raise WireError(f"symbol {counts.size - 1} is outside the domain of {code.n} symbols")
-        return counts
+        return self._code(state).count(reader, (len(speakers), self.each))
 
     def fold(self, state: Kept, tally: Tally) -> Kept:
         if state.symbols is None:
@@ -126,10 +116,6 @@ class TightBudget(Protocol[Kept]):
     def _code(self, state: Kept) -> Fixed:
         """Symbols in the first half; in the second their places in W and one more, at least one bit."""
         return Fixed(self.task.n if state.symbols is None else max(2, state.symbols.size + 1))
-
-    def _is_narrow(self, code: Fixed) -> bool:
-        """Whether a message is one symbol of at most a byte, which has a faster road."""
-        return self.each == 1 and code.width <= one_sample.BITS_MAX
 
     def risk(self, pmf: Pmf) -> Risk:
         return Risk(risks.tight_budget_l2(pmf, *self.halves, self.least), note="no formula for l1")

@@ -5,11 +5,11 @@ from typing import ClassVar, Literal
 
 import numpy as np
 
-from analysis.bounds import risks
 from distest.bits import BitReader, Messages, Words
 from distest.codecs.counted import Counted
 from distest.coins import Coins, PublicCoins
 from distest.errors import UsageError
+from distest.learning.fitting import all_samples
 from distest.learning.norms import Pmf
 from distest.learning.protocol import RefereeProtocol, Risk
 from distest.learning.roster import HOPELESS
@@ -83,10 +83,7 @@ class UnevenSamples(RefereeProtocol):
         return np.asarray(middle + (1 - middle.sum()) / n, np.float64)
 
     def risk(self, pmf: Pmf) -> Risk | None:
-        if self.referee == "median":
-            return None
-        total = self.task.m * self.task.s
-        return Risk(risks.empirical_l2(pmf, total), risks.empirical_l1(pmf, total))
+        return None if self.referee == "median" else all_samples.risk(self.task, pmf)
 
     def payload_bits(self, pmf: Pmf) -> float:
         return self.task.m * self.bits_per_server()

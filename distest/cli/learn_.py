@@ -1,7 +1,6 @@
 """distest learn: run protocols, keep records, show a table."""
 
 import sys
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -9,7 +8,7 @@ import click
 
 from distest import candidates
 from distest import spec as specs
-from distest.cli import tables
+from distest.cli import running, tables
 from distest.cli.bounds_ import promised, provable
 
 _HINT = "for example --protocol grouping:bits=3,shift=false"
@@ -88,8 +87,8 @@ def command(
 
         plans = [experiment.plan(spec_) for spec_ in sweep]
         if out is not None:
-            prepare(out)
-        return launch.launch(without_ranks(sys.argv[1:]), ranks, limit, plans[0][0].protocol.task.m)
+            running.prepare(out)
+        return launch.launch(running.without_ranks(sys.argv[1:]), ranks, limit, plans[0][0].protocol.task.m)
     return _run(sweep, out, boards, figures, as_json)
 
 
@@ -105,58 +104,16 @@ def _source(table: dict[str, Any], data: str | None, column: str | None) -> dict
     return {"data": chosen, "distribution": None} if table.get("distribution") is None else {"data": chosen}
 
 
-def prepare(out: Path) -> None:
-    """Make the folder of a run. Raises UsageError where it, its boards or its records cannot be written."""
-    from distest import records
-    from distest.errors import UsageError
-
-    place = out
-    try:
-        (out / "boards").mkdir(parents=True, exist_ok=True)
-        for place in (out, out / "boards"):
-            probe = place / ".probe"
-            probe.touch()
-            probe.unlink()
-        place = out / records.FILE
-        if place.exists():  # an empty file of records is not left behind
-            place.open("ab").close()
-    except OSError as error:
-        raise UsageError(f"the output {place} cannot be written ({error.strerror})") from None
-
-
-def without_ranks(arguments: list[str]) -> list[str]:
-    """The same command for the ranks themselves."""
-    kept = []
-    skip = False
-    for argument in arguments:
-        if not skip and argument.partition("=")[0] not in ("--ranks", "--limit"):
-            kept.append(argument)
-        skip = not skip and argument in ("--ranks", "--limit")
-    return kept
-
-
-def transport_at_hand() -> Any:
-    """MPI where a launcher started this process, else one process alone."""
-    from distest import launch
-    from distest.wire.transport import Solo
-
-    if not launch.in_mpi():
-        return Solo()
-    from distest.wire.mpi import Mpi
-
-    return Mpi()
-
-
 def _run(sweep: list[specs.LearnSpec], out: Path | None, boards: bool, figures: bool, as_json: bool) -> int:
     from distest import experiment, launch, records
     from distest.cli.progress import progress
 
-    transport = transport_at_hand()
+    transport = running.transport_at_hand()
     plans = [experiment.plan(spec) for spec in sweep]
     keep = out is not None and boards
     referee = transport.hosts_referee
     if referee and out is not None:
-        prepare(out)
+        running.prepare(out)
     made = []
     servers = sum(
         trial.protocol.task.m * spec.repeats for spec, trials in zip(sweep, plans, strict=True) for trial in trials
@@ -168,23 +125,18 @@ def _run(sweep: list[specs.LearnSpec], out: Path | None, boards: bool, figures: 
                 launch.rank_started(parties)
             for record, board in experiment.run(spec, trials, transport, keep, heard):
                 if board is not None and out is not None:
-                    record["board"] = f"{record['spec_hash']}-{record['seed']}-{record['repeat']}.board"
+                    record["board"] = f"{records.run_name(record)}.board"
                     board.save(out / "boards" / record["board"])
                 if out is not None:
                     records.append(out / records.FILE, record)
                 if as_json:
-                    _print_json(record, records.canonical)
+                    running.print_json(record)
                 made.append(record)
     if referee and not as_json:
         _show(sweep, transport.size, made)
     if referee and out is not None and figures:
         _draw(out, sys.stderr if as_json else sys.stdout)
     return 0
-
-
-def _print_json(record: dict[str, Any], canonical: Callable[[Any], str]) -> None:
-    sys.stdout.write(canonical(record) + "\n")
-    sys.stdout.flush()
 
 
 def _show(sweep: list[specs.LearnSpec], ranks: int, made: list[dict[str, Any]]) -> None:

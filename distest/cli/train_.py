@@ -7,9 +7,8 @@ from typing import Any
 import click
 
 from distest import train_spec as specs
-from distest.cli import tables
-from distest.cli.learn_ import prepare, transport_at_hand, without_ranks
-from distest.spec import named, read_toml
+from distest.cli import running, tables
+from distest.spec import assign, named, read_toml
 
 _HINT = "for example mean:feedback=true"
 
@@ -75,7 +74,10 @@ def command(
     for budget, amount in (("bits", bits), ("density", density)):
         if amount is not None:
             specs.spread(table["methods"], budget, amount)
-    checked = specs.check(specs.settle(specs.normalise(table), settings))
+    table = specs.normalise(table)
+    for setting in settings:
+        assign(table, setting)
+    checked = specs.check(specs.normalise(table))
 
     if (checkpoint is not None or resume) and (out is None or boards):
         raise click.UsageError("--checkpoint and --resume go with --out, and not with --boards")
@@ -89,8 +91,8 @@ def command(
 
         training.plan(checked)
         if out is not None:
-            prepare(out)
-        return launch.launch(without_ranks(sys.argv[1:]), ranks, limit, checked.workers)
+            running.prepare(out)
+        return launch.launch(running.without_ranks(sys.argv[1:]), ranks, limit, checked.workers)
     return _run(checked, out, boards, as_json, checkpoint, resume)
 
 
@@ -100,23 +102,23 @@ def _run(
     from distest import launch, records, training
     from distest.cli.progress import progress
 
-    transport = transport_at_hand()
+    transport = running.transport_at_hand()
     trials = training.plan(spec)
     referee = transport.hosts_referee
     if referee and out is not None:
-        prepare(out)
+        running.prepare(out)
     launch.rank_started(spec.workers)
     saving = None
     if out is not None and (checkpoint or resume):
         there = records.load(out) if resume and (out / records.FILE).exists() else []
-        finished = frozenset(training.name_of(record) for record in there if record["kind"] == "train")
+        finished = frozenset(records.run_name(record) for record in there if record["kind"] == "train")
         saving = training.Saving(out / "checkpoints", checkpoint or spec.steps, resume, finished)
     made = []
     steps = len(trials) * spec.repeats * spec.steps
     with progress("steps", steps, referee) as done:
         for record, series, board in training.run(spec, trials, transport, boards and out is not None, done, saving):
             if out is not None:
-                name = training.name_of(record)
+                name = records.run_name(record)
                 if board is not None:
                     record["board"] = f"{name}.board"
                     board.save(out / "boards" / record["board"])
@@ -124,8 +126,7 @@ def _run(
                     records.append(out / "series.jsonl", {"schema": records.SCHEMA, "run": name, **point})
                 records.append(out / records.FILE, record)
             if as_json:
-                sys.stdout.write(records.canonical(record) + "\n")
-                sys.stdout.flush()
+                running.print_json(record)
             made.append(record)
     if referee and not made and not as_json:
         click.echo("every run has its record already")

@@ -5,10 +5,12 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from distest.bits import BitReader, Words
+from distest.bits import BitReader, Messages, Words
 from distest.codecs.base import SymbolCodec, Symbols, checked
 from distest.errors import UsageError, WireError
 from distest.kernels import prefix
+
+_OUTSIDE = "symbol {} is outside the domain of {} symbols"
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +41,11 @@ class Fixed(SymbolCodec):
     def column(self) -> prefix.Column:
         return prefix.Column(prefix.FIXED, self.width, self.n, shortest=self.width)
 
+    @property
+    def _narrow(self) -> bool:
+        """Whether a symbol fits in a byte: messages of one symbol then have a faster road."""
+        return self.width <= 8
+
     def encode(self, symbols: Symbols) -> Words:
         code = checked(symbols, 0, self.n - 1, "Fixed").astype(np.uint64)
         return Words(code, np.full(code.shape, self.width, np.uint8))
@@ -47,8 +54,27 @@ class Fixed(SymbolCodec):
         m, f = shape
         values = reader.fixed(m, self.width, f).astype(np.int64)
         if values.size and int(values.max()) >= self.n:
-            raise WireError(f"symbol {int(values.max())} is outside the domain of {self.n} symbols")
+            raise WireError(_OUTSIDE.format(int(values.max()), self.n))
         return values
+
+    def pack(self, symbols: NDArray[np.integer]) -> Messages:
+        one = symbols.shape[1] == 1 and self._narrow and symbols.size > 0
+        if not one or int(symbols.min()) < 0 or int(symbols.max()) >= self.n:
+            return super(Fixed, self).pack(symbols)
+        return Messages.of_symbols(symbols[:, 0].astype(np.uint8), self.width)
+
+    def count(self, reader: BitReader, shape: tuple[int, int], outside: str = _OUTSIDE) -> NDArray[np.int64]:
+        """How often each symbol stands in m messages of f symbols, int64 (n,): `decode` where only that is asked.
+
+        outside: the sentence about a symbol beyond the n, for single narrow ones.
+        """
+        m, f = shape
+        if f > 1 or not self._narrow:
+            return np.bincount(self.decode(reader, shape).ravel(), minlength=self.n)
+        counts = np.bincount(reader.symbols(m, self.width), minlength=self.n)
+        if counts.size > self.n:
+            raise WireError(outside.format(counts.size - 1, self.n))
+        return counts
 
     def n_bits(self, symbols: Symbols) -> NDArray[np.int64]:
         return np.full(np.shape(symbols), self.width, np.int64)

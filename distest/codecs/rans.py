@@ -61,8 +61,7 @@ class Rans(Codec):
         table = rans.frequencies(np.bincount(row, minlength=self.n))
         head = EliasGamma().encode(1 + table[None, :-1]).pack()
         data, n_bits = rans.write(row, rans.model(table[None]))
-        both = Messages.join([head, Messages(data, n_bits, 1, n_bits)])
-        return Messages(both.data, both.n_bits, 1, both.n_bits)
+        return Messages.one([head, Messages(data, n_bits, 1, n_bits)])
 
     def decode(self, reader: BitReader, shape: tuple[int, int]) -> Symbols:
         return self.decode_small(reader, shape).astype(np.int64)

@@ -5,6 +5,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from distest.errors import UsageError
+
 
 @dataclass(frozen=True, slots=True)
 class Servers:
@@ -18,3 +20,11 @@ class Servers:
 
     def __len__(self) -> int:
         return len(self.parties)
+
+
+def within(samples: NDArray[np.int32], n: int) -> NDArray[np.int32]:
+    """The samples, once all are symbols 0..n-1. Raises UsageError naming the first that is not."""
+    if samples.size and (int(samples.min()) < 0 or int(samples.max()) >= n):
+        bad = int(samples[(samples < 0) | (samples >= n)][0])
+        raise UsageError(f"samples are symbols from 0 to {n - 1}, a server has {bad}")
+    return samples

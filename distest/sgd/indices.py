@@ -44,22 +44,6 @@ def size(name: str, d: int, k: int, density: float) -> int:
     return k or max(1, round(density * d))
 
 
-def one(parts: list[Messages]) -> Messages:
-    """Messages end to end as one message."""
-    joined = Messages.join(parts)
-    return Messages(joined.data, joined.n_bits, 1, joined.n_bits)
-
-
-def inside(reader: BitReader) -> BitReader:
-    """A reader of its own at the same place: codes read the parts of one message there, and `close` books them."""
-    return BitReader(*_turned(reader.raw()))
-
-
-def close(reader: BitReader, parts: BitReader) -> None:
-    """Book everything read with `inside` as one message."""
-    reader.took(1, parts.raw()[1] - reader.raw()[1])
-
-
 def write_count(k: int) -> Messages:
     """k >= 0 by Elias's delta code of k + 1."""
     return EliasDelta().encode(np.array([[k + 1]])).pack()
@@ -86,13 +70,13 @@ def write(places: Places, d: int) -> Messages:
     head = Fixed(1 << MODE_BITS).encode(np.array([[mode]])).pack()
     if mode == GAPS:
         step = Fixed(1 << PARAMETER_BITS).encode(np.array([[parameter]])).pack()
-        return one([head, step, Rice(parameter).pack(_gaps(places)[None])])
+        return Messages.one([head, step, Rice(parameter).pack(_gaps(places)[None])])
     if mode == BITMAP:
         chosen = np.zeros(d, np.uint8)
         chosen[places] = 1
-        return one([head, Messages.of_symbols(chosen, 1)])
+        return Messages.one([head, Messages.of_symbols(chosen, 1)])
     code = Subset(d) if mode == RANK else Fixed(d)
-    return one([head, code.encode(places[None]).pack()])
+    return Messages.one([head, code.encode(places[None]).pack()])
 
 
 def read(parts: BitReader, k: int, d: int) -> Places:
@@ -157,8 +141,3 @@ def _rice(gaps: Places, b: int) -> int:
 def _has_rank(k: int, d: int) -> bool:
     """Whether ranks of sets of k of d have few bits and are found by a small table."""
     return min(k, d - k) <= _RANKED and math.comb(d, k) <= 1 << _RANK_BITS and k * (d - k + 1) <= _TABLE
-
-
-def _turned(raw: tuple[NDArray[np.uint8], int, int]) -> tuple[NDArray[np.uint8], int, int]:
-    data, at, limit = raw
-    return data, limit, at

@@ -5,9 +5,8 @@ from typing import ClassVar
 
 import numpy as np
 
-from distest.bits import BitReader, Messages
+from distest.bits import BitReader, Messages, close, inside
 from distest.coins import Coins, PublicCoins
-from distest.sgd import indices
 from distest.sgd.compressor import Compressor
 from distest.sgd.compressors.identity import Identity
 from distest.sgd.problem import Vector
@@ -34,15 +33,15 @@ class Layered(Compressor):
         for number, size in enumerate(self.sizes):
             parts.append(self._of(size).encode(x[at : at + size], worker, coins.fold("tensor", number)))
             at += size
-        return indices.one(parts)
+        return Messages.one(parts)
 
     def decode(self, reader: BitReader, d: int, worker: int, coins: PublicCoins) -> Vector:
-        parts = indices.inside(reader)
+        parts = inside(reader)
         found = [
             self._of(size).decode(parts, size, worker, coins.fold("tensor", number))
             for number, size in enumerate(self.sizes)
         ]
-        indices.close(reader, parts)
+        close(reader, parts)
         return np.concatenate(found)
 
     def distortion(self, d: int) -> float:

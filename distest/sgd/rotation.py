@@ -12,10 +12,10 @@ import math
 import numpy as np
 from numpy.typing import NDArray
 
-from distest.bits import BitReader, Messages, Words
+from distest.bits import BitReader, Messages, Words, close, inside
 from distest.coins import PublicCoins
 from distest.errors import UsageError, WireError
-from distest.kernels import hadamard
+from distest.kernels import bitpack, hadamard
 from distest.sgd.problem import Vector
 
 LEAST, MOST = 1 << 7, 1 << 16
@@ -116,6 +116,23 @@ def read_scales(reader: BitReader, count: int) -> Scales:
     if not (np.isfinite(scales).all() and (scales >= 0).all()):
         raise WireError("a scale is not a finite number of at least 0")
     return scales
+
+
+def message(scales: Scales, symbols: NDArray[np.uint8], bits: int) -> Messages:
+    """A scale for each segment, then a symbol of 1..8 bits for each coordinate, as one message."""
+    data, n_bits = bitpack.pack_symbols(symbols, bits)
+    return Messages.one([pack_scales(scales), Messages(data, n_bits, 1, n_bits)])
+
+
+def read(reader: BitReader, d: int, bits: int, block: int) -> tuple[Scales, NDArray[np.uint8]]:
+    """What `message` wrote of d coordinates. Raises WireError, before memory is asked for where bits are missing."""
+    reader.need(d * bits)
+    count = len(segments(d, block))
+    reader.need(count * SCALE_BITS + d * bits)
+    parts = inside(reader)
+    scales, symbols = read_scales(parts, count), parts.symbols(d, bits)
+    close(reader, parts)
+    return scales, symbols
 
 
 # ---- windows and signs

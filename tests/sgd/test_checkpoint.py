@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from distest import training
+from distest import records, training
 from distest.errors import ModelError, UsageError
 from distest.sgd import checkpoint
 from distest.train_spec import TrainSpec, check, normalise
@@ -115,7 +115,7 @@ def test_damaged_checkpoints_are_refused_with_a_sentence(tmp_path: Path, file: s
 def test_a_run_that_has_its_record_is_not_done_again(tmp_path: Path) -> None:
     asked = spec()
     record = run(asked)[0][0]
-    assert run(asked, training.Saving(tmp_path, 4, True, frozenset({training.name_of(record)}))) == []
+    assert run(asked, training.Saving(tmp_path, 4, True, frozenset({records.run_name(record)}))) == []
 
 
 def test_a_ledger_survives_its_plain_form() -> None:

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from distest.bits import BitReader, Messages
+from distest.bits import BitReader, Messages, close, inside
 from distest.errors import UsageError, WireError
 from distest.sgd import indices
 
@@ -16,9 +16,9 @@ Places = NDArray[np.int64]
 
 def back(sent: Messages, k: int, d: int) -> Places:
     reader = BitReader(sent.data, sent.n_bits)
-    parts = indices.inside(reader)
+    parts = inside(reader)
     found = indices.read(parts, k, d)
-    indices.close(reader, parts)
+    close(reader, parts)
     assert reader.unread() == 0
     return found
 

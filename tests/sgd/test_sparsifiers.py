@@ -102,7 +102,7 @@ def test_chunk_top_keeps_one_of_each_chunk() -> None:
     ties = np.array([1, -2, 2, 0, 0, 0, -1], np.float32)
     assert there_and_back(ChunkTop(chunk=3), ties)[1].tolist() == [0, -2, 0, 0, 0, 0, -1]
     last = bitpack.pack(np.array([0, 0, 1], np.uint64), np.full(3, 2, np.uint8))
-    bad = indices.one([Messages(*last, 1, 6), values.write(np.ones(3, np.float32), "float32")])
+    bad = Messages.one([Messages(*last, 1, 6), values.write(np.ones(3, np.float32), "float32")])
     with pytest.raises(WireError, match="behind the end"):
         ChunkTop(chunk=3).decode(BitReader(bad.data, bad.n_bits), 7, 0, COINS.public)
 

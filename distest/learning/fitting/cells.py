@@ -7,10 +7,8 @@ from numpy.typing import ArrayLike, NDArray
 
 from distest.bits import BitReader, Messages
 from distest.codecs.fixed import Fixed
-from distest.errors import UsageError, WireError
-from distest.learning.fitting import one_sample
 from distest.learning.norms import Pmf
-from distest.learning.servers import Servers
+from distest.learning.servers import Servers, within
 
 Ints = NDArray[np.int64]
 Floats = NDArray[np.float64]
@@ -35,11 +33,7 @@ class Cells:
 
     def find(self, symbols: NDArray[np.int32]) -> Ints:
         """The cell of every symbol, int64 of the same shape. Raises UsageError for a symbol outside 0..n-1."""
-        n = int(self.edges[-1])
-        if symbols.size and (int(symbols.min()) < 0 or int(symbols.max()) >= n):
-            bad = int(symbols[(symbols < 0) | (symbols >= n)][0])
-            raise UsageError(f"samples are symbols from 0 to {n - 1}, a server has {bad}")
-        return np.searchsorted(self.edges, symbols, side="right") - 1
+        return np.searchsorted(self.edges, within(symbols, int(self.edges[-1])), side="right") - 1
 
     def masses(self, pmf: Pmf) -> Floats:
         """The mass of every cell, float64 (L,)."""
@@ -63,6 +57,8 @@ def cells_of(edges: list[int] | Ints) -> Cells:
 
 def beside(parts: list[Cells]) -> Cells:
     """The cells of all parts, the symbols of each behind those of the one before; at least one part."""
+    if len(parts) == 1:
+        return parts[0]
     edges = [0]
     for part in parts:
         edges += (edges[-1] + part.edges[1:]).tolist()
@@ -113,23 +109,9 @@ def index_bits(cells: Cells) -> int:
 
 def message(servers: Servers, cells: Cells) -> Messages:
     """The cell of every sample of every server, in order, `index_bits` bits each; at least two cells."""
-    found, width = cells.find(servers.samples), index_bits(cells)
-    if _is_narrow(servers.samples.shape[1], width):
-        return Messages.of_symbols(found[:, 0].astype(np.uint8), width)
-    return Fixed(len(cells)).pack(found)
+    return Fixed(len(cells)).pack(cells.find(servers.samples))
 
 
 def tally(reader: BitReader, speakers: range, s: int, cells: Cells) -> Ints:
     """The mirror of `message` for servers of s samples: samples a cell, int64 (L,). Raises WireError."""
-    width = index_bits(cells)
-    if not _is_narrow(s, width):
-        return np.bincount(Fixed(len(cells)).decode(reader, (len(speakers), s)).ravel(), minlength=len(cells))
-    counts = np.bincount(reader.symbols(len(speakers), width), minlength=len(cells))
-    if counts.size > len(cells):
-        raise WireError(f"cell {counts.size - 1} is none of the {len(cells)} cells")
-    return counts
-
-
-def _is_narrow(s: int, width: int) -> bool:
-    """Whether a message is one symbol of at most a byte, which has a faster road."""
-    return s == 1 and width <= one_sample.BITS_MAX
+    return Fixed(len(cells)).count(reader, (len(speakers), s), "cell {} is none of the {} cells")

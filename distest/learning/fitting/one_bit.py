@@ -21,7 +21,8 @@ from distest.bits import BitReader, Messages
 from distest.errors import UsageError
 from distest.kernels import watched
 from distest.learning.norms import Pmf
-from distest.learning.servers import Servers
+from distest.learning.protocol import Risk
+from distest.learning.servers import Servers, within
 from distest.learning.task import Task
 
 Ints = NDArray[np.int64]
@@ -151,8 +152,11 @@ def unpacked(reader: BitReader, servers: int, bits: int) -> Bits:
 
 def checked(servers: Servers, n: int) -> Servers:
     """The block, once all its samples are symbols 0..n-1. Raises UsageError."""
-    samples = servers.samples
-    if samples.size and (int(samples.min()) < 0 or int(samples.max()) >= n):
-        bad = int(samples[(samples < 0) | (samples >= n)][0])
-        raise UsageError(f"samples are symbols from 0 to {n - 1}, a server has {bad}")
+    within(servers.samples, n)
     return servers
+
+
+def first_order(each: NDArray[np.float64], note: str, times: float = 1.0) -> Risk:
+    """The risk of estimates with these variances, as if they were normal; `times` for those counted more than once."""
+    l1 = times * math.sqrt(2 / math.pi) * float(np.sqrt(each).sum())
+    return Risk(times * float(each.sum()), l1, False, note)

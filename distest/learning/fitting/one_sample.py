@@ -4,7 +4,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from distest.errors import UsageError
-from distest.learning.servers import Servers
+from distest.learning.servers import Servers, within
 from distest.learning.task import Task
 
 BITS_MAX = 8  # a message is packed from one byte
@@ -38,8 +38,4 @@ def group_size(name: str, task: Task, m: int, bits: int) -> int:
 
 def symbols(servers: Servers, n: int) -> NDArray[np.int32]:
     """The one sample of each server, int32 (len(servers),). Raises UsageError for a symbol outside 0..n-1."""
-    column = servers.samples[:, 0]
-    if column.size and (int(column.min()) < 0 or int(column.max()) >= n):
-        bad = int(column[(column < 0) | (column >= n)][0])
-        raise UsageError(f"samples are symbols from 0 to {n - 1}, a server has {bad}")
-    return column
+    return within(servers.samples[:, 0], n)

@@ -18,6 +18,7 @@ from distest.errors import UsageError
 from distest.learning.fitting import one_bit, one_bit_likelihood
 from distest.learning.fitting.frames import Frames, scaled
 from distest.learning.norms import Pmf
+from distest.learning.protocol import Risk
 from distest.learning.servers import Servers
 from distest.learning.task import Task
 
@@ -124,6 +125,10 @@ class Refinement:
         for tier, counts in zip(self.tiers, named, strict=False):
             masses = tier.fill(masses, counts)
         return masses
+
+    def risk(self, pmf: Pmf, follow: bool) -> Risk:
+        """To first order, by `variances`."""
+        return one_bit.first_order(self.variances(pmf, follow), "first order, for many frames a block")
 
     def variances(self, pmf: Pmf, follow: bool) -> Floats:
         """The variance of each symbol's estimate to first order, float64 (n,).

@@ -10,11 +10,11 @@ import numpy as np
 
 from distest.bits import BitReader, Messages
 from distest.codecs.fixed import Fixed
-from distest.errors import ModelError, UsageError, WireError
-from distest.learning.fitting import cells, merging, oblivious, one_sample
+from distest.errors import ModelError, UsageError
+from distest.learning.fitting import cells, merging, oblivious
 from distest.learning.fitting.cells import Cells, Ints
 from distest.learning.norms import Pmf
-from distest.learning.servers import Servers
+from distest.learning.servers import Servers, within
 from distest.learning.task import Task
 from distest.wire.turn import Turn
 
@@ -54,23 +54,14 @@ def speak(servers: Servers, stage: Stage, n: int) -> Messages:
     """Whole samples in stage 1, ceil(log2 n) bits each; their cells in stage 2, ceil(log2 L) bits each."""
     if stage.cells is not None:
         return cells.message(servers, stage.cells)
-    width = (n - 1).bit_length()
-    if servers.samples.shape[1] == 1 and width <= one_sample.BITS_MAX:
-        return Messages.of_symbols(one_sample.symbols(servers, n).astype(np.uint8), width)
-    return Fixed(n).pack(servers.samples)
+    return Fixed(n).pack(within(servers.samples, n))
 
 
 def hear(speakers: range, reader: BitReader, stage: Stage, task: Task) -> Ints:
     """The mirror of `speak`: samples a symbol, int64 (n,), or samples a cell, int64 (L,). Raises WireError."""
     if stage.cells is not None:
         return cells.tally(reader, speakers, task.s, stage.cells)
-    width = (task.n - 1).bit_length()
-    if task.s > 1 or width > one_sample.BITS_MAX:
-        return np.bincount(Fixed(task.n).decode(reader, (len(speakers), task.s)).ravel(), minlength=task.n)
-    counts = np.bincount(reader.symbols(len(speakers), width), minlength=task.n)
-    if counts.size > task.n:
-        raise WireError(f"symbol {counts.size - 1} is outside the domain of {task.n} symbols")
-    return counts
+    return Fixed(task.n).count(reader, (len(speakers), task.s))
 
 
 def fold(stage: Stage, tally: Ints, per_cell: int) -> Stage:

@@ -5,11 +5,10 @@ from typing import ClassVar
 
 import numpy as np
 
-from distest.bits import BitReader, Messages
+from distest.bits import BitReader, Messages, close, inside
 from distest.coins import Coins, PublicCoins
 from distest.errors import UsageError, WireError
 from distest.kernels import bitpack
-from distest.sgd import indices
 from distest.sgd import values as numbers
 from distest.sgd.compressor import Compressor
 from distest.sgd.problem import Vector
@@ -48,17 +47,17 @@ class ChunkTop(Compressor):
             at = np.append(at, np.abs(rest).argmax())
         data, n_bits = bitpack.pack(at.astype(np.uint64), np.full(at.size, self._width, np.uint8))
         kept = x[np.arange(at.size) * self.chunk + at]
-        return indices.one([Messages(data, n_bits, 1, n_bits), numbers.write(kept, self.values)])
+        return Messages.one([Messages(data, n_bits, 1, n_bits), numbers.write(kept, self.values)])
 
     def decode(self, reader: BitReader, d: int, worker: int, coins: PublicCoins) -> Vector:
-        parts = indices.inside(reader)
+        parts = inside(reader)
         k = self.size(d)
         at = parts.fixed(k, self._width)[:, 0].astype(np.int64)
         if int(at.max()) >= self.chunk or int(at[-1]) >= d - (k - 1) * self.chunk:
             raise WireError("a coordinate is said to be behind the end of its chunk")
         x = np.zeros(d, np.float32)
         x[np.arange(k) * self.chunk + at] = numbers.read(parts, k, self.values)
-        indices.close(reader, parts)
+        close(reader, parts)
         return x
 
     def distortion(self, d: int) -> float:

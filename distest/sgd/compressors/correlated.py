@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from distest.bits import BitReader, Messages
 from distest.coins import Coins, PublicCoins, Stream
 from distest.errors import UsageError
-from distest.kernels import bitpack, dither
+from distest.kernels import dither
 from distest.sgd import rotation
 from distest.sgd.compressor import CoinUse, Compressor
 from distest.sgd.problem import Vector
@@ -66,21 +66,13 @@ class Correlated(Compressor):
             np.clip(place, 0, last, out=place)
             down = np.minimum(np.floor(place), last - 1)
             symbols[part] = down + (uniform[part] < place - down)
-        data, n_bits = bitpack.pack_symbols(symbols, self.bits)
-        both = Messages.join([rotation.pack_scales(tops), Messages(data, n_bits, 1, n_bits)])
-        return Messages(both.data, both.n_bits, 1, both.n_bits)
+        return rotation.message(tops, symbols, self.bits)
 
     def decode(self, reader: BitReader, d: int, worker: int, coins: PublicCoins) -> Vector:
-        reader.need(d * self.bits)
-        count = len(rotation.segments(d, self.block))
-        reader.need(count * rotation.SCALE_BITS + d * self.bits)
-        data, at, limit = reader.raw()
-        inner = BitReader(data, limit, at)
-        tops = rotation.read_scales(inner, count)
+        tops, symbols = rotation.read(reader, d, self.bits, self.block)
         last = (1 << self.bits) - 1
         levels = (2 * np.arange(last + 1) / last - 1).astype(np.float32)
-        z = levels[inner.symbols(d, self.bits)]
-        reader.took(1, limit - at - inner.unread())
+        z = levels[symbols]
         return rotation.turned_back(z, tops, self.block, coins, 0)
 
     def distortion(self, d: int) -> float:

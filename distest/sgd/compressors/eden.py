@@ -9,7 +9,7 @@ import numpy as np
 from distest.bits import BitReader, Messages
 from distest.coins import Coins, PublicCoins
 from distest.errors import UsageError
-from distest.kernels import bitpack, dither
+from distest.kernels import dither
 from distest.sgd import levels, rotation
 from distest.sgd.compressor import CoinUse, Compressor
 from distest.sgd.problem import Vector
@@ -60,19 +60,10 @@ class Eden(Compressor):
             along = rotation.total(chosen * y[part])
             scale = energy / along if self.scale == "unbiased" else along / rotation.total(np.square(chosen))
             scales[i] = rotation.sent_scale(scale / factors[i])
-        data, n_bits = bitpack.pack_symbols(symbols, self.bits)
-        both = Messages.join([rotation.pack_scales(scales), Messages(data, n_bits, 1, n_bits)])
-        return Messages(both.data, both.n_bits, 1, both.n_bits)
+        return rotation.message(scales, symbols, self.bits)
 
     def decode(self, reader: BitReader, d: int, worker: int, coins: PublicCoins) -> Vector:
-        reader.need(d * self.bits)
-        count = len(rotation.segments(d, self.block))
-        reader.need(count * rotation.SCALE_BITS + d * self.bits)
-        data, at, limit = reader.raw()
-        inner = BitReader(data, limit, at)
-        scales = rotation.read_scales(inner, count)
-        symbols = inner.symbols(d, self.bits)
-        reader.took(1, limit - at - inner.unread())
+        scales, symbols = rotation.read(reader, d, self.bits, self.block)
         return rotation.turned_back(levels.levels(self.bits)[symbols], scales, self.block, coins, worker)
 
     def distortion(self, d: int) -> float:

@@ -6,7 +6,7 @@ from typing import ClassVar
 
 import numpy as np
 
-from distest.bits import BitReader, Messages
+from distest.bits import BitReader, Messages, close, inside
 from distest.coins import Coins, PublicCoins
 from distest.errors import UsageError
 from distest.kernels import bitpack, chances
@@ -68,10 +68,10 @@ class Gspar(Compressor):
             if signs.size:
                 parts += [numbers.write(np.array([unit], np.float32), "float32"), _bits(signs)]
             parts.append(numbers.write(kept[exact], "float32"))
-        return indices.one(parts)
+        return Messages.one(parts)
 
     def decode(self, reader: BitReader, d: int, worker: int, coins: PublicCoins) -> Vector:
-        parts = indices.inside(reader)
+        parts = inside(reader)
         x = np.zeros(d, np.float32)
         count = indices.read_count(parts, d)
         places = indices.read(parts, count, d)
@@ -85,7 +85,7 @@ class Gspar(Compressor):
                 kept[others] = np.where(parts.fixed(count - own.size, 1)[:, 0] == 1, -unit, unit)
             kept[own] = numbers.read(parts, own.size, "float32")
             x[places] = kept
-        indices.close(reader, parts)
+        close(reader, parts)
         return x
 
     def distortion(self, d: int) -> float:

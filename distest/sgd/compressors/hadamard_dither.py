@@ -84,8 +84,7 @@ class HadamardDither(Compressor):
         pieces = [rotation.pack_scales(scales), Messages(*stream, 1, stream[1])]
         if far:
             pieces.append(_far_words(np.concatenate(far), most).pack())
-        both = Messages.join(pieces)
-        return Messages(both.data, both.n_bits, 1, both.n_bits)
+        return Messages.one(pieces)
 
     def decode(self, reader: BitReader, d: int, worker: int, coins: PublicCoins) -> Vector:
         width, most = self.width, dither.most(self.width)

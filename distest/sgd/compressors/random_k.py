@@ -5,7 +5,7 @@ from typing import Literal
 
 import numpy as np
 
-from distest.bits import BitReader, Messages
+from distest.bits import BitReader, Messages, close, inside
 from distest.coins import Coins, PublicCoins, Stream, below
 from distest.sgd import indices
 from distest.sgd import values as numbers
@@ -54,18 +54,18 @@ class RandomK(Compressor):
     def encode(self, x: Vector, worker: int, coins: Coins) -> Messages:
         k = self.size(x.size)
         if self.draw == "public":
-            return indices.one([numbers.write(x[drawn(k, x.size, worker, coins.public)], self.values)])
+            return Messages.one([numbers.write(x[drawn(k, x.size, worker, coins.public)], self.values)])
         places = drawn(k, x.size, worker, coins.private)
-        return indices.one([indices.write(places, x.size), numbers.write(x[places], self.values)])
+        return Messages.one([indices.write(places, x.size), numbers.write(x[places], self.values)])
 
     def decode(self, reader: BitReader, d: int, worker: int, coins: PublicCoins) -> Vector:
-        parts = indices.inside(reader)
+        parts = inside(reader)
         k = self.size(d)
         places = drawn(k, d, worker, coins) if self.draw == "public" else indices.read(parts, k, d)
         kept = numbers.read(parts, k, self.values)
         x = np.zeros(d, np.float32)
         x[places] = numbers.single(kept.astype(np.float64) * (d / k)) if self.scaled else kept
-        indices.close(reader, parts)
+        close(reader, parts)
         return x
 
     def distortion(self, d: int) -> float:

@@ -5,7 +5,7 @@ from typing import ClassVar, Literal
 
 import numpy as np
 
-from distest.bits import BitReader, Messages
+from distest.bits import BitReader, Messages, close, inside
 from distest.coins import Coins, PublicCoins
 from distest.errors import UsageError
 from distest.kernels.largest import at_least
@@ -48,14 +48,14 @@ class Threshold(Compressor):
         places = at_least(x, bound) if bound <= _LARGEST else np.zeros(0, np.int64)
         places = places[x[places] != 0]  # a threshold of 0 keeps what is there
         count, chosen = indices.write_count(places.size), indices.write(places, x.size)
-        return indices.one([count, chosen, numbers.write(x[places], self.values)])
+        return Messages.one([count, chosen, numbers.write(x[places], self.values)])
 
     def decode(self, reader: BitReader, d: int, worker: int, coins: PublicCoins) -> Vector:
-        parts = indices.inside(reader)
+        parts = inside(reader)
         places = indices.read(parts, indices.read_count(parts, d), d)
         x = np.zeros(d, np.float32)
         x[places] = numbers.read(parts, places.size, self.values)
-        indices.close(reader, parts)
+        close(reader, parts)
         return x
 
     def distortion(self, d: int) -> float:

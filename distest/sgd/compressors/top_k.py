@@ -5,7 +5,7 @@ from typing import ClassVar
 
 import numpy as np
 
-from distest.bits import BitReader, Messages
+from distest.bits import BitReader, Messages, close, inside
 from distest.coins import Coins, PublicCoins
 from distest.kernels.largest import largest
 from distest.sgd import indices
@@ -45,14 +45,14 @@ class TopK(Compressor):
 
     def encode(self, x: Vector, worker: int, coins: Coins) -> Messages:
         places = largest(x, self.size(x.size))
-        return indices.one([indices.write(places, x.size), numbers.write(x[places], self.values)])
+        return Messages.one([indices.write(places, x.size), numbers.write(x[places], self.values)])
 
     def decode(self, reader: BitReader, d: int, worker: int, coins: PublicCoins) -> Vector:
-        parts = indices.inside(reader)
+        parts = inside(reader)
         places = indices.read(parts, self.size(d), d)
         x = np.zeros(d, np.float32)
         x[places] = numbers.read(parts, places.size, self.values)
-        indices.close(reader, parts)
+        close(reader, parts)
         return x
 
     def distortion(self, d: int) -> float:

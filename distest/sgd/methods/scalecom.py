@@ -5,7 +5,7 @@ from typing import ClassVar
 
 import numpy as np
 
-from distest.bits import BitReader, Messages
+from distest.bits import BitReader, Messages, close, inside
 from distest.coins import Coins
 from distest.errors import UsageError, WireError
 from distest.kernels import bitpack
@@ -113,17 +113,17 @@ class Scalecom(Method):
     def _read(self, reader: BitReader, d: int) -> Places:
         k = self.size(d)
         if not self.chunks:
-            parts = indices.inside(reader)
+            parts = inside(reader)
             if k < d:
                 places = indices.read(parts, k, d)
             else:
                 parts.fixed(1, 1)
                 places = np.arange(d)
-            indices.close(reader, parts)
+            close(reader, parts)
             return places
-        parts = indices.inside(reader)
+        parts = inside(reader)
         at = parts.fixed(k, self._width)[:, 0].astype(np.int64)
-        indices.close(reader, parts)
+        close(reader, parts)
         found: Places = np.arange(k) * self.chunk + at
         if int(at.max(initial=0)) >= self.chunk or int(found[-1]) >= d:
             raise WireError("a coordinate is said to be behind the end of its chunk")

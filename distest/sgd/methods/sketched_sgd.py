@@ -5,7 +5,7 @@ from typing import ClassVar
 
 import numpy as np
 
-from distest.bits import BitReader, Messages
+from distest.bits import BitReader, Messages, close, inside
 from distest.coins import Coins
 from distest.errors import UsageError, WireError
 from distest.kernels import bitpack
@@ -132,12 +132,12 @@ def write_table(table: Ints) -> Messages:
 
 def read_table(reader: BitReader, rows: int, columns: int, most: int) -> Ints:
     """What `write_table` wrote, int64 (rows, columns). Raises WireError for a counter beyond -most..most."""
-    parts = indices.inside(reader)
+    parts = inside(reader)
     width = int(parts.fixed(1, WIDTH_BITS)[0, 0])
     if width > 64:
         raise WireError(f"counters of {width} bits are announced; 64 are the most")
     table = parts.fixed(rows * columns, width).reshape(rows, columns).view(np.int64)
-    indices.close(reader, parts)
+    close(reader, parts)
     if width:
         table = table << (64 - width) >> (64 - width)
     if int(table.max()) > most or int(table.min()) < -most:

@@ -6,13 +6,13 @@ import json
 import numpy as np
 
 from distest import coins
+from distest.cli.running import transport_at_hand
 from distest.learning import sampling
 from distest.learning.run import learn
 from distest.learning.task import Task
-from distest.rank import guarded, in_mpi, leave
+from distest.rank import guarded, leave
 from distest.warming import variants
 from distest.wire.channel import Channel
-from distest.wire.transport import Solo, Transport
 
 # 1003 servers: 8 blocks, which neither 3 ranks nor 1003 divides evenly. 3 servers: with 4 ranks one hosts nobody.
 TASKS = (Task(16, 1003), Task(16, 1003, 3), Task(4, 3))
@@ -39,15 +39,6 @@ def work() -> None:
                     }
     if transport.rank == 0:
         print(json.dumps(found))
-
-
-def transport_at_hand() -> Transport:
-    """MPI where a launcher started this process, else none."""
-    if not in_mpi():
-        return Solo()
-    from distest.wire.mpi import Mpi
-
-    return Mpi()
 
 
 if __name__ == "__main__":

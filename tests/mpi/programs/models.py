@@ -5,10 +5,10 @@ from collections.abc import Iterator
 from typing import Any
 
 from distest import catalog, training, warming
+from distest.cli.running import transport_at_hand
 from distest.errors import UsageError
-from distest.rank import guarded, in_mpi, leave
+from distest.rank import guarded, leave
 from distest.train_spec import check, normalise
-from distest.wire.transport import Solo, Transport
 
 WORKERS = (8, 7)  # four ranks host two workers each of 8; 7 leaves somebody with one
 
@@ -46,15 +46,6 @@ def work() -> None:
                 found[f"{workers} {record['label']}"] = {key: record[key] for key in keys}
     if transport.rank == 0:
         print(json.dumps(found))
-
-
-def transport_at_hand() -> Transport:
-    """MPI where a launcher started this process, else none."""
-    if not in_mpi():
-        return Solo()
-    from distest.wire.mpi import Mpi
-
-    return Mpi()
 
 
 if __name__ == "__main__":

@@ -1,0 +1,55 @@
+"""What the commands that run something share: their folder, their ranks, their lines of JSON."""
+
+import sys
+from pathlib import Path
+from typing import Any
+
+
+def prepare(out: Path) -> None:
+    """Make the folder of a run. Raises UsageError where it, its boards or its records cannot be written."""
+    from distest import records
+    from distest.errors import UsageError
+
+    place = out
+    try:
+        (out / "boards").mkdir(parents=True, exist_ok=True)
+        for place in (out, out / "boards"):
+            probe = place / ".probe"
+            probe.touch()
+            probe.unlink()
+        place = out / records.FILE
+        if place.exists():  # an empty file of records is not left behind
+            place.open("ab").close()
+    except OSError as error:
+        raise UsageError(f"the output {place} cannot be written ({error.strerror})") from None
+
+
+def without_ranks(arguments: list[str]) -> list[str]:
+    """The same command for the ranks themselves."""
+    kept = []
+    skip = False
+    for argument in arguments:
+        if not skip and argument.partition("=")[0] not in ("--ranks", "--limit"):
+            kept.append(argument)
+        skip = not skip and argument in ("--ranks", "--limit")
+    return kept
+
+
+def transport_at_hand() -> Any:
+    """MPI where a launcher started this process, else one process alone."""
+    from distest import launch
+    from distest.wire.transport import Solo
+
+    if not launch.in_mpi():
+        return Solo()
+    from distest.wire.mpi import Mpi
+
+    return Mpi()
+
+
+def print_json(record: dict[str, Any]) -> None:
+    """One record a line on stdout, at once."""
+    from distest import records
+
+    sys.stdout.write(records.canonical(record) + "\n")
+    sys.stdout.flush()
