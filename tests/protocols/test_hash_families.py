@@ -256,7 +256,7 @@ HASHES = [
 ]
 
 
-@pytest.mark.parametrize(("spec", "rows_of"), HASHES, ids=str)
+@pytest.mark.parametrize(("spec", "rows_of"), HASHES, ids=lambda part: getattr(part, "__name__", str(part)))
 @pytest.mark.parametrize(("n", "m"), [(16, 200), (11, 97), (13, 45)])
 @pytest.mark.usefixtures("road")
 def test_runs_equal_a_naive_one_server_by_server(spec: dict[str, Any], rows_of: Any, n: int, m: int) -> None:
