@@ -36,8 +36,12 @@ class Transport(ABC):
         """All chunks in rank order on every rank."""
 
     @abstractmethod
-    def swap(self, parts: list[Chunk]) -> list[Chunk]:
-        """parts[r] goes to rank r; what every rank has for this one, in rank order."""
+    def swap(self, parts: list[list[Chunk]], expected: list[int]) -> list[list[Chunk]]:
+        """parts[r] goes to rank r; what every rank has for this one, in rank order.
+
+        expected: how many chunks each rank has for this one. What a rank has for itself does not travel. Wire bytes are
+        counted by who knows all lengths on rank 0.
+        """
 
     @abstractmethod
     def broadcast(self, chunk: Chunk | None) -> Chunk:
@@ -65,7 +69,7 @@ class Solo(Transport):
     def allgather(self, chunk: Chunk) -> list[Chunk]:
         return [chunk]
 
-    def swap(self, parts: list[Chunk]) -> list[Chunk]:
+    def swap(self, parts: list[list[Chunk]], expected: list[int]) -> list[list[Chunk]]:
         return parts
 
     def broadcast(self, chunk: Chunk | None) -> Chunk:

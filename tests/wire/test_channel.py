@@ -306,10 +306,11 @@ class Thread(Transport):
     def allgather(self, chunk: Chunk) -> list[Chunk]:
         return self._everything(chunk)
 
-    def swap(self, parts: list[Chunk]) -> list[Chunk]:
-        mine = [(part.payload.tobytes(), part.n_bits) for part in parts]
+    def swap(self, parts: list[list[Chunk]], expected: list[int]) -> list[list[Chunk]]:
+        mine = [[(chunk.payload.tobytes(), chunk.n_bits) for chunk in chunks] for chunks in parts]
         arrived = [sent[self.rank] for sent in self.meeting.swap(self.rank, mine)]
-        return [Chunk(np.frombuffer(data, np.uint8), n_bits) for data, n_bits in arrived]
+        assert [len(each) for each in arrived] == expected
+        return [[Chunk(np.frombuffer(data, np.uint8), n_bits) for data, n_bits in each] for each in arrived]
 
     def broadcast(self, chunk: Chunk | None) -> Chunk:
         mine = None if chunk is None else (chunk.payload.tobytes(), chunk.n_bits)
@@ -533,14 +534,11 @@ def test_in_other_models_the_referee_is_silent(model: Model) -> None:
 # ---- peers
 
 
-def to_peers(party: int) -> list[Messages]:
+def to_peers(party: int, owner: int) -> Messages:
     """Party a says a * 11 + b to party b, in 7 + a bits."""
-    out = []
-    for owner in range(M):
-        width = 7 + party
-        text = f"{party * 11 + owner:0{width}b}"
-        out.append(Messages(np.packbits([int(c) for c in text]), width, 1, width))
-    return out
+    width = 7 + party
+    text = f"{party * 11 + owner:0{width}b}"
+    return Messages(np.packbits([int(c) for c in text]), width, 1, width)
 
 
 def swapping(channel: Channel) -> dict[tuple[int, int], int]:

@@ -86,7 +86,7 @@ class Scalecom(Method):
         here = coins.fold("step", state.step)
         sent = places[0]
         mean = self.exchange.mean(
-            lambda worker: own(worker)[sent], sent.size, self.values, link, here, lambda worker, said: None
+            lambda worker: own(worker)[sent], sent.size, self.values, link, here, None
         )
         beta = np.float32(self.beta)
         for worker, p in asked.items():

@@ -109,7 +109,7 @@ class SketchedSgd(Method):
         link.board(lambda worker: write_table(sketch.insert(fixed_point(memories.of(worker), shift))), hear_table)
         asked = candidates(sketch.query(total), likely)
         mean = self.exchange.mean(
-            lambda worker: memories.of(worker)[asked], likely, Identity(), link, here, lambda worker, said: None
+            lambda worker: memories.of(worker)[asked], likely, Identity(), link, here, None
         )
         kept = largest(mean, k)
         update = np.zeros(d, np.float32)

@@ -44,7 +44,7 @@ class TrueTopK(Method):
         d = state.x.size
         memories = Memories(state, oracle, self.momentum, "true_top_k")
         here = coins.fold("step", state.step)
-        mean = self.exchange.mean(memories.of, d, Identity(), link, here, lambda worker, said: None)
+        mean = self.exchange.mean(memories.of, d, Identity(), link, here, None)
         kept = largest(mean, indices.size("true_top_k", d, 0, self.density))
         update = np.zeros(d, np.float32)
         update[kept] = mean[kept]
