@@ -36,12 +36,12 @@ class Exchange(ABC):
         """The mean of what the workers' messages say, float32 (d,), the same bits on every rank.
 
         own(worker): the vector of a worker that lives here; asked for once, while the worker speaks. sent(worker,
-        vector): told what of it has gone into the mean, for the worker's memory; None where nobody remembers. The
-        vectors of all workers that are told here, divided by W, add up to the mean, wherever rounding allows.
+        vector): told what of it has gone into the mean, for the worker's memory; None where nobody remembers. What all
+        workers are told is W times the mean, but for the last places of floats and for what a server leaves out.
         """
 
     @abstractmethod
-    def bits(self, d: int, workers: int, compressor: Compressor, length: Length) -> dict[Direction, float]:
+    def expected(self, d: int, workers: int, compressor: Compressor, length: Length) -> dict[Direction, float]:
         """What the ledger books for one mean, by direction: `wire.ledger.per_link` says what a link carries of it.
 
         length(compressor, n): bits of a message about n coordinates.

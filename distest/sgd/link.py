@@ -61,11 +61,14 @@ class Link:
         self.channel.swap(Turn(self._next(), range(self.workers), "peers"), encode, decode)
 
     def below(self, step: int, encode: Encode, decode: Callable[[int, BitReader], None]) -> None:
-        """Workers step, 3 step, 5 step, ... each write one message to the worker `step` below; decode(reader's owner, .)
-        is called where that one lives: a level of a binary tree.
+        """A level of a binary tree: workers step, 3 step, 5 step, ... each write to the worker `step` below.
+
+        decode(owner, reader) is called where the worker lives that reads.
         """
         turn = Turn(self._next(), range(step, self.workers, 2 * step), "below")
-        self.channel.swap(turn, lambda worker, owner: encode(worker), lambda worker, owner, reader: decode(owner, reader))
+        self.channel.swap(
+            turn, lambda worker, owner: encode(worker), lambda worker, owner, reader: decode(owner, reader)
+        )
 
     def _exchange(self, turn: Turn, encode: Encode, decode: Decode) -> None:
         def speak(block: range) -> Messages:

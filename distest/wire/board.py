@@ -42,7 +42,7 @@ def block_digest(block: range, chunk: Chunk) -> bytes:
     """SHA-256 of one block: its parties, its exact length, its bits."""
     head = struct.pack("<qqqQ", *_bounds(block), chunk.n_bits)
     digest = hashlib.sha256(head)
-    digest.update(np.ascontiguousarray(chunk.payload))
+    digest.update(chunk.payload.data)
     return digest.digest()
 
 

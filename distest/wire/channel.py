@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from distest.bits import BitReader, Lengths, Messages, Words
-from distest.errors import DistestError, ModelError, PartyError, WireError
+from distest.errors import DistestError, ModelError, PartyError
 from distest.wire.board import Board, Chunk, Post, block_digest, transcript_digest, turn_digest
 from distest.wire.ledger import Ledger
 from distest.wire.transport import HEADER_BYTES, Transport
@@ -137,6 +137,17 @@ class Channel:
             rows.append((party, owner, entry.n_bits, *np.frombuffer(entry.digest, np.int64)))
             told.append(chunk)
         self._book_peers(turn, rows, told)
+
+    def unbooked_total(self, x: NDArray[np.float32]) -> NDArray[np.float32]:
+        """The sum of float32 arrays of all ranks by the transport itself, which is no turn and in no book.
+
+        Raises ModelError where the board is kept, which it could not be read from.
+        """
+        if self.board is not None:
+            raise ModelError("sums that are not booked are in no board; leave out the board, or fast=true")
+        total = self._transport.total_floats(x)
+        self.ledger.wire_bytes = self._transport.wire_bytes - self._wire_before
+        return total
 
     def digest(self) -> str:
         """SHA-256 of the transcript so far, hex; the same for any number of ranks."""
@@ -352,37 +363,3 @@ def _rows(chunk: Chunk) -> NDArray[np.int64]:
 
 def _named(error: Exception) -> str:
     return str(error) if isinstance(error, DistestError) else f"{type(error).__name__}: {error}"
-
-
-class Replay(Channel):
-    """A channel whose messages come from a kept board: nobody speaks, everything is decoded and booked again."""
-
-    def __init__(self, board: Board, transport: Transport, model: Model):
-        super().__init__(board.parties, transport, model)
-        self._posts = list(board.posts)
-
-    def _chunks(self, turn: Turn, speak: Speak, spread: bool) -> Iterator[tuple[int, range, Chunk]]:
-        post = self._posts.pop(0) if self._posts else None
-        if post is None or post.turn != turn:
-            there = post.turn if post else "the end"
-            raise ModelError(f"the protocol's next turn is {turn}, the board has {there}")
-        blocks = blocks_of(turn.speakers, range(self.parties), self.parties)
-        for (number, block), chunk in zip(blocks, post.chunks, strict=True):
-            yield number, block, chunk
-
-    def _announced(self, turn: Turn, speak: Callable[[], Words | Messages]) -> Chunk:
-        post = self._posts.pop(0) if self._posts else None
-        if post is None or post.turn != turn:
-            raise ModelError(f"the next turn is {turn}, the board has {post.turn if post else 'the end'}")
-        return post.chunks[0]
-
-    def _swapped(self, turn: Turn, speak: Callable[[int, int], Messages]) -> Iterator[tuple[int, int, Chunk]]:
-        post = self._posts.pop(0) if self._posts else None
-        if post is None or post.turn != turn:
-            raise ModelError(f"the next turn is {turn}, the board has {post.turn if post else 'the end'}")
-        for (party, owner), chunk in zip(turn.pairs(), post.chunks, strict=True):
-            yield party, owner, chunk
-
-    def left(self) -> int:
-        """Turns of the board that the protocol has not asked for."""
-        return len(self._posts)

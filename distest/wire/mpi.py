@@ -56,7 +56,7 @@ class Mpi(Transport):
         return _cut(everything, n_bits, n_bytes)
 
     def swap(self, parts: list[list[Chunk]], expected: list[int]) -> list[list[Chunk]]:
-        lengths = [np.empty(count, np.int64) for count in expected]
+        lengths = [np.empty(count if rank != self.rank else 0, np.int64) for rank, count in enumerate(expected)]
         self._between([np.array([c.n_bits for c in chunks], np.int64) for chunks in parts], lengths)
         n_bytes = [(n_bits + 7) // 8 for n_bits in lengths]
         arrived = [np.empty(int(count.sum()) + bitpack.SPARE, np.uint8) for count in n_bytes]
@@ -88,6 +88,12 @@ class Mpi(Transport):
         out = np.empty_like(tally)
         self._comm.Allreduce(np.ascontiguousarray(tally), out)
         self.wire_bytes += 2 * tally.nbytes * (self.size - 1)
+        return out
+
+    def total_floats(self, x: NDArray[np.float32]) -> NDArray[np.float32]:
+        out = np.empty_like(x)
+        self._comm.Allreduce(x, out)
+        self.wire_bytes += 2 * x.nbytes * (self.size - 1)
         return out
 
     def barrier(self) -> None:

@@ -52,6 +52,10 @@ class Transport(ABC):
         """The sum of every rank's array, on every rank."""
 
     @abstractmethod
+    def total_floats(self, x: NDArray[np.float32]) -> NDArray[np.float32]:
+        """The sum of every rank's float32 array, on every rank, in an order that the transport chooses."""
+
+    @abstractmethod
     def barrier(self) -> None:
         """Wait for all ranks."""
 
@@ -78,6 +82,9 @@ class Solo(Transport):
 
     def total(self, tally: NDArray[np.int64]) -> NDArray[np.int64]:
         return tally
+
+    def total_floats(self, x: NDArray[np.float32]) -> NDArray[np.float32]:
+        return x
 
     def barrier(self) -> None:
         return

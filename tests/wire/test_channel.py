@@ -12,7 +12,8 @@ from numpy.typing import NDArray
 from distest.bits import BitReader, Messages, Words
 from distest.errors import ModelError, PartyError, UsageError, WireError
 from distest.wire.board import Board, Chunk, Post
-from distest.wire.channel import Channel, Hearing, Model, Replay, Tally
+from distest.wire.channel import Channel, Hearing, Model, Tally
+from distest.wire.replay import Replay
 from distest.wire.transport import HEADER_BYTES, Solo, Transport
 from distest.wire.turn import Turn, block_size, hosted
 
@@ -320,6 +321,10 @@ class Thread(Transport):
     def total(self, tally: NDArray[np.int64]) -> NDArray[np.int64]:
         everything: list[NDArray[np.int64]] = self.meeting.swap(self.rank, tally)
         return np.asarray(np.sum(everything, axis=0), np.int64)
+
+    def total_floats(self, x: NDArray[np.float32]) -> NDArray[np.float32]:
+        everything: list[NDArray[np.float32]] = self.meeting.swap(self.rank, x)
+        return np.asarray(np.sum(everything, axis=0), np.float32)
 
     def barrier(self) -> None:
         self.meeting.barrier.wait()

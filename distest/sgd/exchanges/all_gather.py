@@ -37,5 +37,5 @@ class AllGather(Exchange):
         link.board(encode, decode)
         return total.mean()
 
-    def bits(self, d: int, workers: int, compressor: Compressor, length: Length) -> dict[Direction, float]:
+    def expected(self, d: int, workers: int, compressor: Compressor, length: Length) -> dict[Direction, float]:
         return {"board": workers * length(compressor, d)}

@@ -42,5 +42,5 @@ class ParameterServer(Exchange):
         )
         return mean[0]
 
-    def bits(self, d: int, workers: int, compressor: Compressor, length: Length) -> dict[Direction, float]:
+    def expected(self, d: int, workers: int, compressor: Compressor, length: Length) -> dict[Direction, float]:
         return {"up": workers * length(compressor, d), "down_unicast": workers * length(self.down, d)}

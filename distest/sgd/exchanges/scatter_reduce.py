@@ -20,9 +20,10 @@ class ScatterReduce(Exchange):
     Turn 2: each owner codes the mean of its part anew and all read it; it uses what they read, not what it knows.
 
     With `identity` this is the dense allreduce by reduce-scatter and all-gather. 2 (W-1)/W times the length of a
-    message leave each worker, whatever W; in the books turn 2 is on the board, where each part counts once. Every
-    coordinate is rounded twice, so more workers do not help beyond the second rounding: its error is that of one
-    message about the mean. An owner adds 1/W of the others' vectors, in worker order, to 1/W of its own. What turn 2 leaves out of the sum is for the owner to remember, where workers do.
+    message leave each worker, whatever W; in the books turn 2 is on the board, where each part counts once. An owner
+    adds 1/W of the others' vectors, in worker order, to 1/W of its own. Every coordinate is rounded twice, so more
+    workers do not help beyond the second rounding, whose error is that of one message about the mean. What turn 2
+    leaves out of the sum is for the owner to remember, where workers do.
 
     second: the compressor of turn 2, by default that of turn 1.
 
@@ -94,7 +95,7 @@ class ScatterReduce(Exchange):
                 sent(worker, said[worker])
         return mean
 
-    def bits(self, d: int, workers: int, compressor: Compressor, length: Length) -> dict[Direction, float]:
+    def expected(self, d: int, workers: int, compressor: Compressor, length: Length) -> dict[Direction, float]:
         sizes = [part.stop - part.start for part in parts(d, workers)]
         first = sum(length(compressor, n) if n else 1 for n in sizes)
         second = sum(length(self.second or compressor, n) if n else 1 for n in sizes)
