@@ -19,15 +19,15 @@ class Fast(Exchange):
     """
 
     def mean(self, own: Own, d: int, compressor: Compressor, link: Link, coins: Coins, sent: Sent | None) -> Vector:
-        total = np.zeros(d, np.float32)
+        total, mean = np.zeros(d, np.float32), link.vector(d)
         for worker in link.channel.hosted:
             x = own(worker)
             total += x
             if sent is not None:
                 sent(worker, x)
-        total = link.channel.unbooked_total(total)
-        total /= np.float32(link.workers)
-        return total
+        link.channel.unbooked_total(total, mean)
+        mean /= np.float32(link.workers)
+        return mean
 
     def expected(self, d: int, workers: int, compressor: Compressor, length: Length) -> dict[Direction, float]:
         return {}

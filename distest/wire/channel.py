@@ -138,16 +138,15 @@ class Channel:
             told.append(chunk)
         self._book_peers(turn, rows, told)
 
-    def unbooked_total(self, x: NDArray[np.float32]) -> NDArray[np.float32]:
-        """The sum of float32 arrays of all ranks by the transport itself, which is no turn and in no book.
+    def unbooked_total(self, x: NDArray[np.float32], out: NDArray[np.float32]) -> None:
+        """out = the sum of float32 arrays of all ranks by the transport itself, which is no turn and in no book.
 
         Raises ModelError where the board is kept, which it could not be read from.
         """
         if self.board is not None:
             raise ModelError("sums that are not booked are in no board; leave out the board, or fast=true")
-        total = self._transport.total_floats(x)
+        self._transport.total_floats(x, out)
         self.ledger.wire_bytes = self._transport.wire_bytes - self._wire_before
-        return total
 
     def digest(self) -> str:
         """SHA-256 of the transcript so far, hex; the same for any number of ranks."""

@@ -52,8 +52,8 @@ class Transport(ABC):
         """The sum of every rank's array, on every rank."""
 
     @abstractmethod
-    def total_floats(self, x: NDArray[np.float32]) -> NDArray[np.float32]:
-        """The sum of every rank's float32 array, on every rank, in an order that the transport chooses."""
+    def total_floats(self, x: NDArray[np.float32], out: NDArray[np.float32]) -> None:
+        """out = the sum of every rank's float32 array, on every rank, in an order that the transport chooses."""
 
     @abstractmethod
     def barrier(self) -> None:
@@ -83,8 +83,8 @@ class Solo(Transport):
     def total(self, tally: NDArray[np.int64]) -> NDArray[np.int64]:
         return tally
 
-    def total_floats(self, x: NDArray[np.float32]) -> NDArray[np.float32]:
-        return x
+    def total_floats(self, x: NDArray[np.float32], out: NDArray[np.float32]) -> None:
+        out[...] = x
 
     def barrier(self) -> None:
         return
