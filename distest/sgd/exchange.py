@@ -51,8 +51,8 @@ class Exchange(ABC):
 class Sum:
     """The vectors of workers 0..W-1 added up in this order, in float32, as they come; what comes too early waits."""
 
-    def __init__(self, workers: int):
-        self._workers, self._next = workers, 0
+    def __init__(self, link: Link):
+        self._link, self._next = link, 0
         self._total: Vector | None = None
         self._waiting: dict[int, Vector] = {}
 
@@ -63,24 +63,29 @@ class Sum:
 
     def read(self, worker: int, code: Compressor, reader: BitReader, d: int, coins: PublicCoins) -> None:
         """The vector that the message of a worker says."""
-        if self._total is None or worker != self._next:
+        if worker != self._next:
             self.put(worker, code.decode(reader, d, worker, coins))
+            return
+        if self._total is None:
+            self._total = self._link.vector(d)
+            code.fill(reader, worker, coins, self._total)
         else:
             code.add(reader, d, worker, coins, self._total)
-            self._next += 1
-            self._flush()
+        self._next += 1
+        self._flush()
 
     def mean(self) -> Vector:
         """The sum of all divided by W, float32; once."""
         assert self._total is not None  # every worker has spoken
-        self._total /= np.float32(self._workers)
+        self._total /= np.float32(self._link.workers)
         return self._total
 
     def _flush(self) -> None:
         while self._next in self._waiting:
             x = self._waiting.pop(self._next)
             if self._total is None:
-                self._total = np.array(x)
+                self._total = self._link.vector(x.size)
+                self._total[...] = x
             else:
                 self._total += x
             self._next += 1

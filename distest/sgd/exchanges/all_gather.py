@@ -20,7 +20,7 @@ class AllGather(Exchange):
 
     def mean(self, own: Own, d: int, compressor: Compressor, link: Link, coins: Coins, sent: Sent | None) -> Vector:
         here: set[int] = set()
-        total = Sum(link.workers)
+        total = Sum(link)
 
         def encode(worker: int) -> Messages:
             here.add(worker)

@@ -22,7 +22,7 @@ class ParameterServer(Exchange):
     down: Compressor = field(default_factory=Identity)
 
     def mean(self, own: Own, d: int, compressor: Compressor, link: Link, coins: Coins, sent: Sent | None) -> Vector:
-        total = Sum(link.workers)
+        total = Sum(link)
         mean: list[Vector] = []
 
         def encode(worker: int) -> Messages:
