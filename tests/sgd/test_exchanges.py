@@ -318,6 +318,24 @@ def test_integers_of_all_workers_add_up_by_parts(workers: int, count: int) -> No
     assert channel.ledger.by_link(workers)[:-1].mean() <= widest + 16
 
 
+# ---- room for vectors
+
+
+def test_room_is_used_again_once_nobody_holds_it() -> None:
+    link = Link(Channel(2, Solo(), "blackboard"))
+    first = link.vector(10)
+    first[...] = 1
+    place = first.ctypes.data
+    part = first[3:]
+    del first
+    second = link.vector(10)
+    assert second.ctypes.data != place  # a part of the first is still held
+    assert part.tolist() == [1] * 7
+    del part
+    assert link.vector(10).ctypes.data == place
+    assert link.vector(11).size == 11
+
+
 # ---- off the books
 
 
