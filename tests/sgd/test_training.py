@@ -203,7 +203,7 @@ def alone() -> dict[str, Any]:
 def test_model_and_ledger_are_the_same_at_any_number_of_ranks(
     mpi: ModuleType, alone: dict[str, Any], ranks: int
 ) -> None:
-    ran = mpi.run("models.py", ranks=ranks, limit_s=120.0)
+    ran = mpi.run("models.py", ranks=ranks, limit_s=180.0)
     assert (ran.code, ran.left) == (0, ()), ran.err
     assert json.loads(ran.out) == alone
     assert len(alone) >= 2 * len(catalog.names("compressor")) * len(catalog.names("exchange"))
