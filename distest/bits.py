@@ -37,6 +37,8 @@ class Messages:
     @classmethod
     def join(cls, parts: Sequence["Messages"]) -> "Messages":
         """All messages of all parts in order, bit-exact, no gap at the seams."""
+        if len(parts) == 1:
+            return parts[0]
         out = bitpack.room(sum(part.n_bits for part in parts))
         at = 0
         for part in parts:

@@ -17,6 +17,7 @@ class TrainSpec(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
     methods: tables such as {"name": "mean", "compressor": {"name": "qsgd", "bits": 4}}. problem: {"name": "logistic",
     ...}. workers: W. batch: rows of a gradient, 0 for the whole shard. shards: how rows are dealt. rate, momentum,
     nesterov, optimiser, schedule, decay: see `Rule`. evaluate: steps between two evaluations, 0 for a tenth of all.
+    fast: sums of whole vectors by MPI_Allreduce, off the books, with last places that depend on the number of ranks.
     """
 
     methods: list[Table]
@@ -33,6 +34,7 @@ class TrainSpec(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
     schedule: Literal["constant", "inverse", "cosine", "linear"] = "constant"
     decay: float = 100.0
     evaluate: int = 0
+    fast: bool = False
     generator: Literal["splitmix", "philox"] = "splitmix"
     seed: int = 0
     repeats: int = 1

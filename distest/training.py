@@ -14,7 +14,7 @@ import numpy as np
 
 from distest import catalog, records
 from distest.coins import KEY_BITS, Coins, from_seed
-from distest.errors import DivergedError, ModelError
+from distest.errors import DivergedError, ModelError, UsageError
 from distest.sgd import checkpoint
 from distest.sgd.link import Link
 from distest.sgd.method import Method
@@ -25,7 +25,9 @@ from distest.sgd.shards import deal
 from distest.sgd.state import State
 from distest.train_spec import TrainSpec
 from distest.wire.board import Board
-from distest.wire.channel import Channel, Replay
+from distest.wire.channel import Channel
+from distest.wire.ledger import Ledger
+from distest.wire.replay import Replay
 from distest.wire.transport import Solo, Transport
 
 Notice = Callable[[int], None]
@@ -40,6 +42,11 @@ class Trial:
     problem: Problem
     rule: Rule
     spec: dict[str, Any]
+
+    @property
+    def label(self) -> str:
+        """The method with the options that are not the usual."""
+        return catalog.label(catalog.build("method", self.spec["method"]))
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,8 +70,19 @@ def plan(spec: TrainSpec) -> list[Trial]:
     for table in spec.methods:
         method: Method = catalog.build("method", table)
         method.check(problem, spec.workers)
-        trials.append(Trial(method, problem, rule, _described(spec, method, problem)))
+        described = _described(spec, method, problem)
+        trials.append(Trial(_fast(method) if spec.fast else method, problem, rule, described))
     return trials
+
+
+def _fast(method: Method) -> Method:
+    """A method with sums that are not booked. Raises UsageError for one that says more than whole vectors."""
+    found = method.fast()
+    if found is None:
+        raise UsageError(
+            f"fast=true adds up whole vectors, {catalog.label(method)} sends other messages; use fast=false"
+        )
+    return found
 
 
 def _rule(spec: dict[str, Any]) -> Rule:
@@ -94,6 +112,8 @@ def run(
     PartyError or DivergedError, naming method, worker and step, where numbers are no longer finite, UsageError where a
     checkpoint cannot be read or written.
     """
+    if spec.fast and keep_board:
+        raise UsageError("fast=true says nothing that a board could keep; leave out --boards, or use fast=false")
     for trial in trials:
         for repeat in range(spec.repeats):
             if saving is not None and _named(trial, spec, repeat) in saving.finished:
@@ -115,7 +135,7 @@ def _train(
     coins, data = from_seed(spec.seed, spec.generator)
     here = coins.fold("repeat", repeat)
     shards = deal(trial.problem, spec.workers, spec.shards, here.public)
-    name = catalog.label(trial.method)
+    name = trial.label
     oracle = Oracle(trial.problem, shards, spec.batch or None, data.fold("repeat", repeat), name)
     channel = Channel(spec.workers, transport, "blackboard", keep_board)
     channel.ledger.coin_bits = _coin_bits(trial.method)
@@ -233,7 +253,7 @@ def _record(
         "schema": records.SCHEMA,
         "kind": spec.kind,
         "method": trial.spec["method"]["name"],
-        "label": catalog.label(trial.method),
+        "label": trial.label,
         "spec": trial.spec,
         "spec_hash": records.spec_hash(trial.spec),
         "seed": spec.seed,
@@ -243,7 +263,9 @@ def _record(
         "steps": state.step,
         "ranks": transport.size,
         "transport": transport.name,
+        "ledger": "none" if spec.fast else "bits",
         **channel.ledger.totals(),
+        "link_bits": None if spec.fast else _link_bits(channel.ledger, spec.workers),
         **{
             key: value
             for key, value in last.items()
@@ -256,6 +278,14 @@ def _record(
         "seconds": seconds,
         "versions": records.versions(),
     }
+
+
+def _link_bits(ledger: Ledger, workers: int) -> int | None:
+    """The most bits that left the link of a worker; None where the ledger has too many messages to tell."""
+    try:
+        return int(ledger.by_link(workers)[:-1].max())
+    except ValueError:
+        return None
 
 
 def _one(number: int) -> Any:

@@ -10,6 +10,7 @@ from distest import train_spec as specs
 from distest.cli import running, tables
 from distest.spec import assign, named, read_toml
 
+_BITS = ("bits a coordinate", "bits up", "bits down", "bits of a link")
 _HINT = "for example mean:feedback=true"
 
 
@@ -34,6 +35,7 @@ _HINT = "for example mean:feedback=true"
 @click.option("--evaluate", type=int, help="Steps between evaluations.  [default: a tenth of all]")
 @click.option("--seed", type=int, help="Seed of all coins and batches.  [default: 0]")
 @click.option("--repeats", type=int, help="Independent runs of each method.  [default: 1]")
+@click.option("--fast", is_flag=True, default=None, help="Whole vectors by MPI_Allreduce; no bit is booked.")
 @click.option("--set", "settings", multiple=True, metavar="KEY=VALUE", help="Change any key of the spec.")
 @click.option("--ranks", type=int, help="Start this many MPI ranks.")
 @click.option("--limit", type=float, help="With --ranks: end the job after so many seconds.")
@@ -147,11 +149,15 @@ def _show(spec: specs.TrainSpec, ranks: int, made: list[dict[str, Any]]) -> None
             "bits a coordinate": record["bits_per_coordinate"],
             "bits up": record["payload_bits_up"] + record["payload_bits_board"] + record["payload_bits_peer"],
             "bits down": record["payload_bits_down"],
+            "bits of a link": record["link_bits"],
             "gradients": record["gradient_evaluations"],
             "seconds": record["seconds"],
         }
         rows.append(row)
-    for key in ("to the least", "accuracy"):
+    if spec.fast:
+        for row in rows:
+            row |= dict.fromkeys(_BITS)
+    for key in ("to the least", "accuracy", *_BITS):
         if all(row[key] is None for row in rows):
             for row in rows:
                 del row[key]
@@ -159,5 +165,8 @@ def _show(spec: specs.TrainSpec, ranks: int, made: list[dict[str, Any]]) -> None
         f"{spec.problem['name']}: d = {first['d']:,}, {first['workers']} workers, {first['steps']:,} steps, batches of "
         f"{spec.batch or 'all'}, {ranks} rank{'s' * (ranks > 1)}, seed {spec.seed}",
         rows,
-        "bits are those of all workers and steps; up: to the server or the board",
+        "nothing was booked: fast=true"
+        if spec.fast
+        else "bits are those of all workers and steps; up: to the server, the board or peers; of a link: the most that "
+        "left a worker, where a ring of workers passes on what is on the board",
     )

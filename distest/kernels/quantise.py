@@ -21,7 +21,7 @@ from distest.kernels import planes, splitmix
 from distest.kernels._lazy import jitted, worth_compiling
 
 UNIFORM, OFFSET, POWERS, POWERS_OFF, TABLE, TABLE_OFF = range(6)
-NORMS = {"max": 0, "l2": 1, "clipped": 2}
+NORMS = {"max": 0, "l2": 1, "clipped": 2, "given": 3}
 LANES = 32
 MOST_POWERS = 60
 _HIGHEST = np.finfo(np.float32).max
@@ -108,8 +108,9 @@ def encode(
 ) -> tuple[Floats, int]:
     """Norms (buckets,), and the number of symbols, those of all buckets whose norm is not 0, packed in planes.
 
-    x: float32 (d,), finite, contiguous; bucket <= d. norm: "max", "l2", or "clipped", the greatest magnitude but at
-    most clip times the root mean square. out: room for d symbols, of which as many bytes are written as are needed.
+    x: float32 (d,), finite, contiguous; bucket <= d. norm: "max", "l2", "clipped", the greatest magnitude but at most
+    clip times the root mean square, or "given", clip itself, above 0 and not below any magnitude. out: room for d
+    symbols, of which as many bytes are written as are needed.
     """
     if not worth_compiling(x.size):
         norms, symbols = _symbols_plainly(x, bucket, norm, clip, levels, words)
@@ -177,6 +178,8 @@ def decode(data: Bytes, norms: Floats, bucket: int, levels: Levels, out: Floats,
 
 def norms_of(x: Floats, bucket: int, norm: str, clip: float) -> Floats:
     """Norms of all buckets, float32."""
+    if norm == "given":
+        return np.full(-(-x.size // bucket), clip, np.float32)
     padded = np.zeros((-(-x.size // bucket), -(-bucket // LANES) * LANES), np.float32)
     rows = np.zeros(len(padded) * bucket, np.float32)
     rows[: x.size] = x

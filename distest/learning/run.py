@@ -14,8 +14,9 @@ from distest.learning.norms import Pmf
 from distest.learning.protocol import Protocol
 from distest.learning.servers import Servers
 from distest.wire.board import Board
-from distest.wire.channel import Channel, Replay, Tally
+from distest.wire.channel import Channel, Tally
 from distest.wire.ledger import Ledger
+from distest.wire.replay import Replay
 from distest.wire.transport import Solo
 
 Draw = Callable[[range], NDArray[np.int32]]

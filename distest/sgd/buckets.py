@@ -77,8 +77,11 @@ class BucketQuantiser(Compressor):
 
     def decode(self, reader: BitReader, d: int, worker: int, coins: PublicCoins) -> Vector:
         x = np.empty(d, np.float32)
-        self._read(reader, x, None)
+        self.fill(reader, worker, coins, x)
         return x
+
+    def fill(self, reader: BitReader, worker: int, coins: PublicCoins, out: Vector) -> None:
+        self._read(reader, out, None)
 
     def add(self, reader: BitReader, d: int, worker: int, coins: PublicCoins, out: Vector, scale: float = 1.0) -> None:
         self._read(reader, out, scale)

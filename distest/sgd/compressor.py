@@ -41,6 +41,10 @@ class Compressor(ABC):
     def decode(self, reader: BitReader, d: int, worker: int, coins: PublicCoins) -> Vector:
         """Read one message of a worker, float32 (d,), and book its bits. Raises WireError."""
 
+    def fill(self, reader: BitReader, worker: int, coins: PublicCoins, out: Vector) -> None:
+        """Read one message as `decode` does; out = what it says about so many coordinates, perhaps sooner."""
+        out[...] = self.decode(reader, out.size, worker, coins)
+
     def add(self, reader: BitReader, d: int, worker: int, coins: PublicCoins, out: Vector, scale: float = 1.0) -> None:
         """Read one message as `decode` does; out += float32(scale) * what it says, to the same bits, perhaps sooner."""
         out += np.float32(scale) * self.decode(reader, d, worker, coins)

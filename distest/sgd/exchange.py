@@ -2,33 +2,105 @@
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable
+from itertools import pairwise
+from typing import ClassVar
 
 import numpy as np
 
-from distest.coins import Coins
+from distest.bits import BitReader, Messages
+from distest.coins import Coins, PublicCoins
 from distest.sgd.compressor import Compressor
 from distest.sgd.link import Link
 from distest.sgd.problem import Vector
+from distest.wire.turn import Direction
 
 Own = Callable[[int], Vector]
 Sent = Callable[[int, Vector], None]
+Length = Callable[[Compressor, int], float]
 
 
 class Exchange(ABC):
-    """Implementations are frozen dataclasses of plain values. Sums are taken in worker order, on every rank alike."""
+    """Implementations are frozen dataclasses of plain values. Sums are taken in worker order, on every rank alike.
+
+    cuts: whether messages are about parts of vectors, which start and end anywhere.
+    """
+
+    cuts: ClassVar[bool] = False
+
+    def check(self, compressor: Compressor, d: int, workers: int) -> None:
+        """Raise UsageError where the mean of vectors of d coordinates cannot be made of such messages."""
+        return
 
     @abstractmethod
-    def mean(self, own: Own, d: int, compressor: Compressor, link: Link, coins: Coins, sent: Sent) -> Vector:
+    def mean(self, own: Own, d: int, compressor: Compressor, link: Link, coins: Coins, sent: Sent | None) -> Vector:
         """The mean of what the workers' messages say, float32 (d,), the same bits on every rank.
 
         own(worker): the vector of a worker that lives here; asked for once, while the worker speaks. sent(worker,
-        vector): told what the message of a worker that lives here says, for its memory.
+        vector): told what of it has gone into the mean, for the worker's memory; None where nobody remembers. What all
+        workers are told is W times the mean, but for the last places of floats and for what a server leaves out.
+        """
+
+    @abstractmethod
+    def expected(self, d: int, workers: int, compressor: Compressor, length: Length) -> dict[Direction, float]:
+        """What the ledger books for one mean, by direction: `wire.ledger.per_link` says what a link carries of it.
+
+        length(compressor, n): bits of a message about n coordinates.
         """
 
 
-def in_order(rows: dict[int, Vector], d: int) -> Vector:
-    """The mean of the vectors of workers 0, 1, ..., added up in float64 in this order, float32 (d,)."""
-    total = np.zeros(d, np.float64)
-    for worker in sorted(rows):
-        total += rows[worker]
-    return (total / max(1, len(rows))).astype(np.float32)
+class Sum:
+    """The vectors of workers 0..W-1 added up in this order, in float32, as they come; what comes too early waits."""
+
+    def __init__(self, link: Link):
+        self._link, self._next = link, 0
+        self._total: Vector | None = None
+        self._waiting: dict[int, Vector] = {}
+
+    def put(self, worker: int, x: Vector) -> None:
+        """A vector of a worker; it must not change until all have come."""
+        self._waiting[worker] = x
+        self._flush()
+
+    def read(self, worker: int, code: Compressor, reader: BitReader, d: int, coins: PublicCoins) -> None:
+        """The vector that the message of a worker says."""
+        if worker != self._next:
+            self.put(worker, code.decode(reader, d, worker, coins))
+            return
+        if self._total is None:
+            self._total = self._link.vector(d)
+            code.fill(reader, worker, coins, self._total)
+        else:
+            code.add(reader, d, worker, coins, self._total)
+        self._next += 1
+        self._flush()
+
+    def mean(self) -> Vector:
+        """The sum of all divided by W, float32; once."""
+        assert self._total is not None  # every worker has spoken
+        self._total /= np.float32(self._link.workers)
+        return self._total
+
+    def _flush(self) -> None:
+        while self._next in self._waiting:
+            x = self._waiting.pop(self._next)
+            if self._total is None:
+                self._total = self._link.vector(x.size)
+                self._total[...] = x
+            else:
+                self._total += x
+            self._next += 1
+
+
+def parts(d: int, workers: int) -> list[slice]:
+    """d coordinates in W parts, as evenly as they go; the first ones may be empty."""
+    return [slice(a, b) for a, b in pairwise(d * worker // workers for worker in range(workers + 1))]
+
+
+def flag() -> Messages:
+    """One bit, for a part without coordinates: silence is no message."""
+    return Messages.of_symbols(np.zeros(1, np.uint8), 1)
+
+
+def reread(message: Messages, code: Compressor, d: int, worker: int, coins: Coins) -> Vector:
+    """What a message of a worker that lives here says: for its memory."""
+    return code.decode(BitReader(message.data, message.n_bits), d, worker, coins.public)

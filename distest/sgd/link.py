@@ -1,15 +1,19 @@
 """Link: turns of a training run, numbered; vectors in, vectors out."""
 
+import sys
 from collections.abc import Callable
 
 import numpy as np
 
 from distest.bits import BitReader, Messages
+from distest.sgd.problem import Vector
 from distest.wire.channel import Channel, Tally
 from distest.wire.turn import Turn
 
 Encode = Callable[[int], Messages]
 Decode = Callable[[int, BitReader], None]
+_ROOM = 4  # vectors kept for use again
+_OURS = 3  # references to a vector that the list and a loop over it alone hold, and the call that counts them
 _NOTHING = np.zeros(0, np.int64)
 
 
@@ -18,11 +22,22 @@ class Link:
 
     def __init__(self, channel: Channel, round: int = 0):
         self.channel, self.round = channel, round
+        self._room: list[Vector] = []
 
     @property
     def workers(self) -> int:
         """W."""
         return self.channel.parties
+
+    def vector(self, d: int) -> Vector:
+        """Room for d coordinates, float32, unset: a vector that came from here and that nobody holds any more, or a
+        new one. Fresh pages would cost more than what is done with them.
+        """
+        for x in self._room:
+            if x.size == d and sys.getrefcount(x) <= _OURS:
+                return x
+        self._room = [*self._room[1 - _ROOM :], np.empty(d, np.float32)]
+        return self._room[-1]
 
     @property
     def hosts_server(self) -> bool:
@@ -41,9 +56,19 @@ class Link:
         """The server writes one message, every rank reads it; charged for each worker, or once."""
         self.channel.announce(Turn(self._next(), range(0), "each" if each else "servers"), encode, decode)
 
-    def swap(self, encode: Callable[[int], list[Messages]], decode: Callable[[int, int, BitReader], None]) -> None:
-        """Each worker writes one message to every other worker, which alone reads it: `Channel.swap`."""
+    def swap(self, encode: Callable[[int, int], Messages], decode: Callable[[int, int, BitReader], None]) -> None:
+        """encode(worker, owner): what each worker writes to every other, which alone reads it: `Channel.swap`."""
         self.channel.swap(Turn(self._next(), range(self.workers), "peers"), encode, decode)
+
+    def below(self, step: int, encode: Encode, decode: Callable[[int, BitReader], None]) -> None:
+        """A level of a binary tree: workers step, 3 step, 5 step, ... each write to the worker `step` below.
+
+        decode(owner, reader) is called where the worker lives that reads.
+        """
+        turn = Turn(self._next(), range(step, self.workers, 2 * step), "below")
+        self.channel.swap(
+            turn, lambda worker, owner: encode(worker), lambda worker, owner, reader: decode(owner, reader)
+        )
 
     def _exchange(self, turn: Turn, encode: Encode, decode: Decode) -> None:
         def speak(block: range) -> Messages:

@@ -28,6 +28,10 @@ class Method(ABC):
         """Raise UsageError where this cannot train the problem with so many workers."""
         return
 
+    def fast(self) -> "Method | None":
+        """The same with sums by MPI itself in place of messages; None where workers say more than whole vectors."""
+        return None
+
     @abstractmethod
     def round(self, state: State, rule: Rule, oracle: Oracle | None, link: Link, coins: Coins) -> None:
         """One step of all workers; changes the state. oracle: None in a replay."""

@@ -52,6 +52,19 @@ def read(parts: BitReader, count: int, precision: Precision) -> Vector:
     return values
 
 
+def write_magnitude(x: Vector) -> Messages:
+    """The largest magnitude of a vector, 32 bits."""
+    return write(np.array([np.abs(x).max()], np.float32), "float32")
+
+
+def read_magnitude(reader: BitReader) -> float:
+    """What `write_magnitude` wrote. Raises WireError for what is below 0."""
+    value = float(read(reader, 1, "float32")[0])
+    if value < 0:
+        raise WireError(f"a largest magnitude of {value} is announced")
+    return value
+
+
 def single(values: np.typing.NDArray[np.float64]) -> Vector:
     """The nearest float32; those that are too large become the largest one."""
     return np.clip(values, -_LARGEST, _LARGEST).astype(np.float32)

@@ -22,7 +22,7 @@ MAGIC = b"DTBOARD1"
 _HEAD = struct.Struct("<8sQQ")
 _TURN = struct.Struct("<QBqqqQ")
 _BLOCK = struct.Struct("<Q")
-_READERS: tuple[Readers, ...] = ("referee", "board", "servers", "each", "peers")
+_READERS: tuple[Readers, ...] = ("referee", "board", "servers", "each", "peers", "below")
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +41,9 @@ class Chunk:
 def block_digest(block: range, chunk: Chunk) -> bytes:
     """SHA-256 of one block: its parties, its exact length, its bits."""
     head = struct.pack("<qqqQ", *_bounds(block), chunk.n_bits)
-    return hashlib.sha256(head + chunk.payload.tobytes()).digest()
+    digest = hashlib.sha256(head)
+    digest.update(chunk.payload.data)
+    return digest.digest()
 
 
 def turn_digest(turn: Turn, blocks: list[bytes]) -> bytes:
@@ -148,7 +150,7 @@ def _parse(data: bytes) -> Board:
         speakers = range(start, stop, max(step, 1))
         if readers >= len(_READERS) or not 0 <= start <= stop <= parties or _bounds(speakers) != (start, stop, step):
             raise WireError(f"round {round_} has speakers {start}..{stop} step {step}, which cannot be")
-        turn = Turn(round_, speakers, _READERS[readers])
+        turn = Turn(round_, speakers, _READERS[readers])  # ModelError: nobody is below party 0
         if count > len(data) // _BLOCK.size:
             raise WireError(f"round {round_} announces {count} blocks for {parties} parties")
         said = len(turn.speakers)

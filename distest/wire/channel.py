@@ -1,18 +1,17 @@
 """Channel: the one place where messages are sent, read and booked."""
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Literal, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
 from distest.bits import BitReader, Lengths, Messages, Words
-from distest.errors import DistestError, ModelError, PartyError, WireError
-from distest.kernels import bitpack
+from distest.errors import DistestError, ModelError, PartyError
 from distest.wire.board import Board, Chunk, Post, block_digest, transcript_digest, turn_digest
 from distest.wire.ledger import Ledger
-from distest.wire.transport import Transport
+from distest.wire.transport import HEADER_BYTES, Transport
 from distest.wire.turn import Turn, blocks_of, hosted
 
 Model = Literal["referee", "one-way", "blackboard"]
@@ -21,6 +20,8 @@ Tally: TypeAlias = NDArray[np.int64]
 Speak = Callable[[range], Words | Messages]
 Hear = Callable[[range, BitReader], Tally]
 _NOTHING = Chunk(np.zeros(0, np.uint8), 0)
+_ROW_BYTES = 56
+_SHARED_BITS = 1 << 20  # blocks on the board from this size on are hashed by one rank each
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,6 +86,7 @@ class Channel:
         if not (self.hosts_referee or turn.readers == "board"):
             return None
         heard.sort(key=lambda entry: entry.number)
+        heard = self._hashed(turn, heard)
         for entry in heard:
             self.ledger.book(turn, entry.parties, entry.lengths, entry.n_bits, entry.n_bits_max)
         self.ledger.wire_bytes = self._transport.wire_bytes - self._wire_before
@@ -115,13 +117,13 @@ class Channel:
             self.board.posts.append(Post(turn, (chunk,)))
 
     def swap(
-        self, turn: Turn, speak: Callable[[int], list[Messages]], hear: Callable[[int, int, BitReader], None]
+        self, turn: Turn, speak: Callable[[int, int], Messages], hear: Callable[[int, int, BitReader], None]
     ) -> None:
-        """Run a turn among peers: every party writes one message to every other, who alone reads it.
+        """Run a turn of messages that have one reader each: those of `turn.pairs`.
 
-        speak(party) gives, for a party that lives here, its messages to parties 0, 1, ..., the place of its own left
-        unread; hear(party, owner, reader) reads the message of a party to an owner that lives here. All that a party
-        writes is booked as one message of its.
+        speak(party, owner) gives the message of a party that lives here, whose owners come in rising order;
+        hear(party, owner, reader) reads the message of a party to an owner that lives here, after those of lower
+        parties. All that a party writes is booked as one message of its.
         """
         self._admit(turn)
         rows, told = [], []
@@ -135,6 +137,16 @@ class Channel:
             rows.append((party, owner, entry.n_bits, *np.frombuffer(entry.digest, np.int64)))
             told.append(chunk)
         self._book_peers(turn, rows, told)
+
+    def unbooked_total(self, x: NDArray[np.float32], out: NDArray[np.float32]) -> None:
+        """out = the sum of float32 arrays of all ranks by the transport itself, which is no turn and in no book.
+
+        Raises ModelError where the board is kept, which it could not be read from.
+        """
+        if self.board is not None:
+            raise ModelError("sums that are not booked are in no board; leave out the board, or fast=true")
+        self._transport.total_floats(x, out)
+        self.ledger.wire_bytes = self._transport.wire_bytes - self._wire_before
 
     def digest(self) -> str:
         """SHA-256 of the transcript so far, hex; the same for any number of ranks."""
@@ -210,52 +222,53 @@ class Channel:
                 if step < len(blocks) and arrived is not None:
                     yield *blocks[step], arrived[rank]
 
-    def _swapped(self, turn: Turn, speak: Callable[[int], list[Messages]]) -> Iterator[tuple[int, int, Chunk]]:
+    def _swapped(self, turn: Turn, speak: Callable[[int, int], Messages]) -> Iterator[tuple[int, int, Chunk]]:
         """Every message to an owner that lives here, with its party and owner; of each pair of ranks in one piece."""
-        size, parties = self._transport.size, self.parties
-        homes = [hosted(parties, rank, size) for rank in range(size)]
-        said = {party: speak(party) for party in self.hosted}
-        parts, heads = [], []
-        for home in homes:
-            messages = [said[party][owner] for party in self.hosted for owner in home if owner != party]
-            joined = Messages.join(messages) if messages else Messages(np.zeros(0, np.uint8), 0, 0, 0)
-            parts.append(Chunk(joined.data, joined.n_bits))
-            lengths = np.array([message.n_bits for message in messages], np.int64)
-            heads.append(Chunk(lengths.view(np.uint8), 8 * lengths.nbytes))
-        cuts, bits = self._transport.swap(heads), self._transport.swap(parts)
-        for home, head, chunk in zip(homes, cuts, bits, strict=True):
-            lengths = np.ascontiguousarray(head.payload).view(np.int64).tolist()
-            reader = BitReader(chunk.data, chunk.n_bits)
-            at = 0
-            pairs = [(party, owner) for party in home for owner in self.hosted if owner != party]
-            for (party, owner), n_bits in zip(pairs, lengths, strict=True):
-                yield party, owner, _piece(reader, at, n_bits)
-                at += n_bits
+        size, pairs, home = self._transport.size, turn.pairs(), self._homes()
+        said: list[list[Chunk]] = [[] for _ in range(size)]
+        expected = [0] * size
+        for party, owner in pairs:
+            if party in self.hosted:
+                said[home[owner]].append(
+                    self._say(turn, range(party, party + 1), lambda block, owner=owner: speak(block[0], owner))  # type: ignore[misc]
+                )
+            if owner in self.hosted:
+                expected[home[party]] += 1
+        arrived = [iter(chunks) for chunks in self._transport.swap(said, expected)]
+        for party, owner in pairs:
+            if owner in self.hosted:
+                yield party, owner, next(arrived[home[party]])
+
+    def _homes(self) -> list[int]:
+        """The rank of each party."""
+        size = self._transport.size
+        return [rank for rank in range(size) for _ in hosted(self.parties, rank, size)]
 
     def _book_peers(self, turn: Turn, rows: list[tuple[int, ...]], told: list[Chunk]) -> None:
         """Lengths and digests of all messages, and their bits if they are kept, on the referee's rank."""
-        mine = np.array(rows, np.int64).reshape(-1, 7)
+        mine = np.array(rows, np.int64).reshape(-1, _ROW_BYTES // 8)
         gathered = self._transport.gather(Chunk(mine.view(np.uint8).ravel(), 8 * mine.nbytes))
-        kept: list[Chunk] | None = None
+        cuts = [chunk.n_bits // 8 // _ROW_BYTES for chunk in gathered or []]
+        kept: list[list[Chunk]] = []
         if self.board is not None:
-            joined = Messages.join([Messages(c.data, c.n_bits, 1, c.n_bits) for c in told]) if told else None
-            kept = self._transport.gather(Chunk(joined.data, joined.n_bits) if joined else _NOTHING)
+            elsewhere: list[list[Chunk]] = [[] for _ in range(self._transport.size - 1)]
+            kept = self._transport.swap([told, *elsewhere], cuts or [0] * self._transport.size)
         if gathered is None:
             return
-        everything = np.concatenate([np.ascontiguousarray(c.payload).view(np.int64).reshape(-1, 7) for c in gathered])
+        everything = np.concatenate([_rows(chunk) for chunk in gathered])
         order = np.lexsort((everything[:, 1], everything[:, 0]))
         table = everything[order]
-        lengths = np.bincount(table[:, 0], weights=table[:, 2], minlength=self.parties).astype(np.int64)
-        self.ledger.book(turn, turn.speakers, lengths, int(lengths.sum()), int(table[:, 2].max(initial=0)))
+        by_party = np.bincount(table[:, 0], weights=table[:, 2], minlength=self.parties).astype(np.int64)
+        home = np.array(self._homes())
+        travelled = table[home[table[:, 0]] != home[table[:, 1]], 2]
+        self._transport.wire_bytes += int(((travelled + 7) // 8 + HEADER_BYTES).sum())
+        speakers = turn.speakers
+        lengths = by_party[speakers.start : speakers.stop : speakers.step]
+        self.ledger.book(turn, speakers, lengths, int(lengths.sum()), int(table[:, 2].max(initial=0)))
         self.ledger.wire_bytes = self._transport.wire_bytes - self._wire_before
         self._turns.append(turn_digest(turn, [row[3:].tobytes() for row in table]))
-        if self.board is not None and kept is not None:
-            pieces = []
-            for rows_of, chunk in zip(gathered, kept, strict=True):
-                reader, at = BitReader(chunk.data, chunk.n_bits), 0
-                for n_bits in _lengths(rows_of):
-                    pieces.append(_piece(reader, at, n_bits))
-                    at += n_bits
+        if self.board is not None:
+            pieces = [chunk for chunks in kept for chunk in chunks]
             self.board.posts.append(Post(turn, tuple(pieces[i] for i in order)))
 
     def _announced(self, turn: Turn, speak: Callable[[], Words | Messages]) -> Chunk:
@@ -300,8 +313,24 @@ class Channel:
             raise ModelError(f"{self._where(turn, block)}: a message was read from no bits; silence is information")
         kept = chunk if self.board is not None else None
         n_bits = count * lengths if isinstance(lengths, int) else int(lengths.sum())
-        digest = block_digest(block, chunk)
+        mine = number % self._transport.size == self._transport.rank
+        digest = block_digest(block, chunk) if mine or not self._is_shared(turn, chunk.n_bits) else b""
         return tally, _Heard(number, block, lengths, n_bits, int(np.max(lengths)), digest, kept)
+
+    def _hashed(self, turn: Turn, heard: list[_Heard]) -> list[_Heard]:
+        """The same, each with its digest: those of large blocks on the board were made on one rank each."""
+        if not any(self._is_shared(turn, entry.n_bits) for entry in heard):
+            return heard
+        rows = np.zeros((len(heard), 4), np.int64)
+        for row, entry in zip(rows, heard, strict=True):
+            if entry.digest and self._is_shared(turn, entry.n_bits):
+                row[:] = np.frombuffer(entry.digest, np.int64)
+        found = self._transport.total(rows)
+        return [replace(e, digest=e.digest or row.tobytes()) for e, row in zip(heard, found, strict=True)]
+
+    def _is_shared(self, turn: Turn, n_bits: int) -> bool:
+        """Whether every rank reads a block that is long enough to be hashed by one of them alone."""
+        return turn.readers == "board" and self._transport.size > 1 and n_bits >= _SHARED_BITS
 
     def _collect(self, turn: Turn, heard: list[_Heard]) -> list[_Heard]:
         """Spread hearing: the sizes and digests of all blocks, on the referee's rank."""
@@ -326,63 +355,10 @@ class Channel:
         return f"round {turn.round}, servers {block.start}-{last} on rank {self._transport.rank}"
 
 
-def _piece(reader: BitReader, at: int, n_bits: int) -> Chunk:
-    """Bits at .. at + n_bits - 1 of a chunk, from a byte on."""
-    data, _, limit = reader.raw()
-    if at + n_bits > limit:
-        raise WireError(f"a message of {n_bits} bits was announced, {limit - at} are there")
-    words = (n_bits + 63) // 64
-    room = bitpack.room(n_bits)
-    whole = BitReader(data, limit, at)
-    if words > 1:
-        room[: 8 * (words - 1)] = whole.fixed(words - 1, 64)[:, 0].byteswap().view(np.uint8)
-    rest = n_bits - 64 * (words - 1) if words else 0
-    if rest:
-        last = int(whole.fixed(1, rest)[0, 0]) << (64 - rest)
-        tail = np.frombuffer(last.to_bytes(8, "big"), np.uint8)
-        room[8 * (words - 1) : 8 * (words - 1) + (rest + 7) // 8] = tail[: (rest + 7) // 8]
-    return Chunk(room, n_bits)
-
-
-def _lengths(chunk: Chunk) -> list[int]:
-    """The lengths column of the rows of a rank."""
-    return [int(v) for v in np.ascontiguousarray(chunk.payload).view(np.int64).reshape(-1, 7)[:, 2]]
+def _rows(chunk: Chunk) -> NDArray[np.int64]:
+    """Party, owner, bits and digest of each message that a rank has read."""
+    return np.frombuffer(chunk.payload.tobytes(), np.int64).reshape(-1, _ROW_BYTES // 8)
 
 
 def _named(error: Exception) -> str:
     return str(error) if isinstance(error, DistestError) else f"{type(error).__name__}: {error}"
-
-
-class Replay(Channel):
-    """A channel whose messages come from a kept board: nobody speaks, everything is decoded and booked again."""
-
-    def __init__(self, board: Board, transport: Transport, model: Model):
-        super().__init__(board.parties, transport, model)
-        self._posts = list(board.posts)
-
-    def _chunks(self, turn: Turn, speak: Speak, spread: bool) -> Iterator[tuple[int, range, Chunk]]:
-        post = self._posts.pop(0) if self._posts else None
-        if post is None or post.turn != turn:
-            there = post.turn if post else "the end"
-            raise ModelError(f"the protocol's next turn is {turn}, the board has {there}")
-        blocks = blocks_of(turn.speakers, range(self.parties), self.parties)
-        for (number, block), chunk in zip(blocks, post.chunks, strict=True):
-            yield number, block, chunk
-
-    def _announced(self, turn: Turn, speak: Callable[[], Words | Messages]) -> Chunk:
-        post = self._posts.pop(0) if self._posts else None
-        if post is None or post.turn != turn:
-            raise ModelError(f"the next turn is {turn}, the board has {post.turn if post else 'the end'}")
-        return post.chunks[0]
-
-    def _swapped(self, turn: Turn, speak: Callable[[int], list[Messages]]) -> Iterator[tuple[int, int, Chunk]]:
-        post = self._posts.pop(0) if self._posts else None
-        if post is None or post.turn != turn:
-            raise ModelError(f"the next turn is {turn}, the board has {post.turn if post else 'the end'}")
-        pairs = ((a, b) for a in turn.speakers for b in turn.speakers if a != b)
-        for (party, owner), chunk in zip(pairs, post.chunks, strict=True):
-            yield party, owner, chunk
-
-    def left(self) -> int:
-        """Turns of the board that the protocol has not asked for."""
-        return len(self._posts)

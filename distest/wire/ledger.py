@@ -1,5 +1,6 @@
 """Ledger: bits by round, direction and party. Booked from what was decoded, and from nothing else."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -10,6 +11,12 @@ from distest.bits import Lengths
 from distest.wire.turn import DIRECTIONS, Direction, Turn
 
 DETAIL_MAX = 1 << 22  # parties whose single messages of varying length are remembered
+
+
+def per_link(bits: Mapping[Direction, float], parties: int) -> float:
+    """Bits that leave the link of a party, on average over the parties: `Ledger.by_link` from totals by direction."""
+    written = bits.get("up", 0) + bits.get("peer", 0) + (parties - 1) * bits.get("board", 0)
+    return written / parties
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,6 +158,18 @@ class Ledger:
                 )
             bits[e.parties.start : e.parties.stop : e.parties.step] += e.lengths
         return bits
+
+    def by_link(self, parties: int) -> NDArray[np.int64]:
+        """Bits that leave the link of each party and, last, of the referee, int64 (parties + 1,): who has one a link.
+
+        What is on the board goes around a ring of the parties: each passes on every message but those of the next, so
+        that a message, which the books hold once, takes m - 1 links. Raises ValueError as `by_party` does.
+        """
+        board = self.by_party(parties, "board")
+        links = np.zeros(parties + 1, np.int64)
+        links[:-1] = self.by_party(parties, "up") + self.by_party(parties, "peer") + board.sum() - np.roll(board, -1)
+        links[-1] = self.payload("down_broadcast") + self.payload("down_unicast")
+        return links
 
     def totals(self) -> dict[str, int]:
         """The flat numbers of a record."""

@@ -4,12 +4,17 @@ import mpi4py
 
 mpi4py.rc.threads = False  # one thread a rank: faster collectives, nothing here needs more
 
+from typing import Any  # noqa: E402
+
 import numpy as np  # noqa: E402
 from mpi4py import MPI  # noqa: E402
 from numpy.typing import NDArray  # noqa: E402
 
+from distest.kernels import bitpack  # noqa: E402
 from distest.wire.board import Chunk  # noqa: E402
 from distest.wire.transport import HEADER_BYTES, Transport  # noqa: E402
+
+_NO_BYTES = np.zeros(0, np.uint8)
 
 
 class Mpi(Transport):
@@ -36,8 +41,8 @@ class Mpi(Transport):
         n_bits = np.zeros(self.size, np.int64)
         self._comm.Gather(mine, n_bits)
         n_bytes = (n_bits + 7) // 8
-        everything = np.empty(int(n_bytes.sum()), np.uint8)
-        self._comm.Gatherv(chunk.payload, (everything, n_bytes))
+        everything = np.empty(int(n_bytes.sum()) + bitpack.SPARE, np.uint8)
+        self._comm.Gatherv(chunk.payload, (everything[: everything.size - bitpack.SPARE], n_bytes))
         self.wire_bytes += int(n_bytes[1:].sum()) + HEADER_BYTES * (self.size - 1)
         return _cut(everything, n_bits, n_bytes)
 
@@ -45,24 +50,31 @@ class Mpi(Transport):
         n_bits = np.zeros(self.size, np.int64)
         self._comm.Allgather(np.array([chunk.n_bits], np.int64), n_bits)
         n_bytes = (n_bits + 7) // 8
-        everything = np.empty(int(n_bytes.sum()), np.uint8)
-        self._comm.Allgatherv(chunk.payload, (everything, n_bytes))
+        everything = np.empty(int(n_bytes.sum()) + bitpack.SPARE, np.uint8)
+        self._comm.Allgatherv(chunk.payload, (everything[: everything.size - bitpack.SPARE], n_bytes))
         self.wire_bytes += (int(n_bytes.sum()) + HEADER_BYTES * self.size) * (self.size - 1)
         return _cut(everything, n_bits, n_bytes)
 
-    def swap(self, parts: list[Chunk]) -> list[Chunk]:
-        mine = np.array([part.n_bits for part in parts], np.int64)
-        n_bits = np.empty(self.size, np.int64)
-        self._comm.Alltoall(mine, n_bits)
-        sent, n_bytes = (mine + 7) // 8, (n_bits + 7) // 8
-        outgoing = np.concatenate([part.payload for part in parts])
-        everything = np.empty(int(n_bytes.sum()), np.uint8)
-        self._comm.Alltoallv((outgoing, sent), (everything, n_bytes))
-        handed = np.array([int(np.delete(sent, self.rank).sum()) + HEADER_BYTES * (self.size - 1)], np.int64)
-        total = np.empty_like(handed)
-        self._comm.Allreduce(handed, total)
-        self.wire_bytes += int(total[0])
-        return _cut(everything, n_bits, n_bytes)
+    def swap(self, parts: list[list[Chunk]], expected: list[int]) -> list[list[Chunk]]:
+        lengths = [np.empty(count if rank != self.rank else 0, np.int64) for rank, count in enumerate(expected)]
+        self._between([np.array([c.n_bits for c in chunks], np.int64) for chunks in parts], lengths)
+        n_bytes = [(n_bits + 7) // 8 for n_bits in lengths]
+        arrived = [np.empty(int(count.sum()) + bitpack.SPARE, np.uint8) for count in n_bytes]
+        sent = [
+            chunks[0].payload if len(chunks) == 1 else np.concatenate([_NO_BYTES, *(c.payload for c in chunks)])
+            for chunks in parts
+        ]
+        self._between(sent, [room[: room.size - bitpack.SPARE] for room in arrived])
+        found = [_cut(*each) for each in zip(arrived, lengths, n_bytes, strict=True)]
+        found[self.rank] = parts[self.rank]
+        return found
+
+    def _between(self, sent: list[Any], rooms: list[Any]) -> None:
+        """sent[r] to rank r, into its room for this rank; no message where there is nothing, none to oneself."""
+        others = [rank for rank in range(self.size) if rank != self.rank]
+        waiting = [self._comm.Irecv(rooms[rank], rank) for rank in others if rooms[rank].size]
+        waiting += [self._comm.Isend(sent[rank], rank) for rank in others if sent[rank].size]
+        MPI.Request.Waitall(waiting)
 
     def broadcast(self, chunk: Chunk | None) -> Chunk:
         n_bits = np.array([chunk.n_bits if chunk is not None else 0], np.int64)
@@ -78,6 +90,10 @@ class Mpi(Transport):
         self.wire_bytes += 2 * tally.nbytes * (self.size - 1)
         return out
 
+    def total_floats(self, x: NDArray[np.float32], out: NDArray[np.float32]) -> None:
+        self._comm.Allreduce(x, out)
+        self.wire_bytes += 2 * x.nbytes * (self.size - 1)
+
     def barrier(self) -> None:
         self._comm.Barrier()
 
@@ -87,7 +103,6 @@ class Mpi(Transport):
 
 
 def _cut(everything: NDArray[np.uint8], n_bits: NDArray[np.int64], n_bytes: NDArray[np.int64]) -> list[Chunk]:
-    ends = np.cumsum(n_bytes)
-    return [
-        Chunk(everything[end - count : end], int(bits)) for bits, count, end in zip(n_bits, n_bytes, ends, strict=True)
-    ]
+    """The chunks that lie end to end in `everything`, not copied: what follows one serves as its spare bytes."""
+    starts = np.cumsum(n_bytes) - n_bytes
+    return [Chunk(everything[start:], int(bits)) for bits, start in zip(n_bits, starts, strict=True)]

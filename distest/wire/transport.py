@@ -36,8 +36,12 @@ class Transport(ABC):
         """All chunks in rank order on every rank."""
 
     @abstractmethod
-    def swap(self, parts: list[Chunk]) -> list[Chunk]:
-        """parts[r] goes to rank r; what every rank has for this one, in rank order."""
+    def swap(self, parts: list[list[Chunk]], expected: list[int]) -> list[list[Chunk]]:
+        """parts[r] goes to rank r; what every rank has for this one, in rank order.
+
+        expected: how many chunks each rank has for this one. What a rank has for itself does not travel. Wire bytes are
+        counted by who knows all lengths on rank 0.
+        """
 
     @abstractmethod
     def broadcast(self, chunk: Chunk | None) -> Chunk:
@@ -46,6 +50,10 @@ class Transport(ABC):
     @abstractmethod
     def total(self, tally: NDArray[np.int64]) -> NDArray[np.int64]:
         """The sum of every rank's array, on every rank."""
+
+    @abstractmethod
+    def total_floats(self, x: NDArray[np.float32], out: NDArray[np.float32]) -> None:
+        """out = the sum of every rank's float32 array, on every rank, in an order that the transport chooses."""
 
     @abstractmethod
     def barrier(self) -> None:
@@ -65,7 +73,7 @@ class Solo(Transport):
     def allgather(self, chunk: Chunk) -> list[Chunk]:
         return [chunk]
 
-    def swap(self, parts: list[Chunk]) -> list[Chunk]:
+    def swap(self, parts: list[list[Chunk]], expected: list[int]) -> list[list[Chunk]]:
         return parts
 
     def broadcast(self, chunk: Chunk | None) -> Chunk:
@@ -74,6 +82,9 @@ class Solo(Transport):
 
     def total(self, tally: NDArray[np.int64]) -> NDArray[np.int64]:
         return tally
+
+    def total_floats(self, x: NDArray[np.float32], out: NDArray[np.float32]) -> None:
+        out[...] = x
 
     def barrier(self) -> None:
         return

@@ -7,7 +7,7 @@ from typing import Literal
 from distest.errors import ModelError
 
 Direction = Literal["up", "down_broadcast", "down_unicast", "board", "peer"]
-Readers = Literal["referee", "board", "servers", "each", "peers"]
+Readers = Literal["referee", "board", "servers", "each", "peers", "below"]
 DIRECTIONS: tuple[Direction, ...] = ("up", "down_broadcast", "down_unicast", "board", "peer")
 BLOCK_MAX = 1 << 20
 _DIRECTION: dict[Readers, Direction] = {
@@ -16,6 +16,7 @@ _DIRECTION: dict[Readers, Direction] = {
     "servers": "down_broadcast",
     "each": "down_unicast",
     "peers": "peer",
+    "below": "peer",
 }
 
 
@@ -26,7 +27,8 @@ class Turn:
     round: 0, 1, 2, ... speakers: a range of parties with positive step. readers: "referee" (the referee alone)
     or "board" (everyone). In a turn of the referee speakers is empty: it says one thing to "servers" (all of them at
     once, charged once) or to "each" (one after the other, charged for each). In a turn to "peers" everybody writes
-    one message to every other speaker.
+    one message to every other speaker; in a turn to those "below" everybody writes one to the party that is as many
+    places below as the first speaker is above 0, so that speakers s, 3 s, 5 s, ... are a level of a binary tree.
     """
 
     round: int
@@ -36,6 +38,8 @@ class Turn:
     def __post_init__(self) -> None:
         if self.speakers.step < 1 or (self.speakers and self.speakers.start < 0):
             raise ModelError(f"speakers are a range of parties with positive step, got {self.speakers}")
+        if self.readers == "below" and self.speakers and self.speakers.start < 1:
+            raise ModelError("nobody is below party 0")
 
     @property
     def direction(self) -> Direction:
@@ -46,6 +50,12 @@ class Turn:
     def from_referee(self) -> bool:
         """Whether the referee speaks."""
         return self.readers in ("servers", "each")
+
+    def pairs(self) -> list[tuple[int, int]]:
+        """Who writes to whom where every message has one reader, by speaker and reader; none in other turns."""
+        if self.readers == "below":
+            return [(a, a - self.speakers.start) for a in self.speakers]
+        return [(a, b) for a in self.speakers for b in self.speakers if a != b] if self.readers == "peers" else []
 
 
 def block_size(parties: int) -> int:
@@ -79,8 +89,8 @@ def blocks_of(speakers: range, inside: range, parties: int) -> Iterator[tuple[in
 def blocks_said(turn: Turn, parties: int) -> list[range]:
     """The speakers of each block that a turn consists of; one block without any where the referee speaks.
 
-    A turn to peers has a block for each message: from the first speaker to all others, then from the second, ...
+    A turn to peers, or to those below, has a block for each message, by speaker and then by reader.
     """
-    if turn.readers == "peers":
-        return [range(a, a + 1) for a in turn.speakers for b in turn.speakers if a != b]
+    if turn.readers in ("peers", "below"):
+        return [range(a, a + 1) for a, _ in turn.pairs()]
     return [range(0)] if turn.from_referee else [b for _, b in blocks_of(turn.speakers, range(parties), parties)]

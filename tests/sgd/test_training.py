@@ -44,8 +44,8 @@ def test_without_compression_it_is_sgd_on_the_mean_gradient() -> None:
     x = problem.start(here.public.fold("start"))
     for step in range(5):
         rows = [shards.batch(worker, step, 8, data.fold("repeat", 0)) for worker in range(3)]
-        total = sum(problem.gradient(x, r).astype(np.float64) for r in rows)
-        x = x - np.float32(0.5) * (total / 3).astype(np.float32)
+        first, second, third = (problem.gradient(x, r) for r in rows)
+        x = x - np.float32(0.5) * ((first + second + third) / np.float32(3))
     assert record["model_sha256"] == training.model_digest(x)
     assert record["payload_bits"] == 5 * 3 * 32 * problem.d == record["payload_bits_board"]
     assert record["gradient_evaluations"] == 15
@@ -59,8 +59,16 @@ def test_whole_shards_and_small_steps_come_near_the_optimum() -> None:
     assert losses[-1] < losses[0]
 
 
-@pytest.mark.parametrize("exchange", catalog.names("exchange"))
-@pytest.mark.parametrize("compressor", COMPRESSORS, ids=lambda spec: spec["name"])
+OVER = [
+    pytest.param(compressor, exchange, id=f"{compressor['name']}-{exchange}")
+    for exchange in catalog.names("exchange")
+    for compressor in COMPRESSORS
+    if exchange != "common_scale"  # it rounds by itself
+]
+OVER += [pytest.param({"name": "identity"}, "common_scale", id="identity-common_scale")]
+
+
+@pytest.mark.parametrize(("compressor", "exchange"), OVER)
 def test_the_bits_alone_give_digest_ledger_and_model(compressor: dict[str, Any], exchange: str, tmp_path: Path) -> None:
     record, _, board = trained(True, method=method(compressor=compressor, exchange=exchange))
     board.save(tmp_path / "kept")
@@ -195,7 +203,7 @@ def alone() -> dict[str, Any]:
 def test_model_and_ledger_are_the_same_at_any_number_of_ranks(
     mpi: ModuleType, alone: dict[str, Any], ranks: int
 ) -> None:
-    ran = mpi.run("models.py", ranks=ranks, limit_s=120.0)
+    ran = mpi.run("models.py", ranks=ranks, limit_s=180.0)
     assert (ran.code, ran.left) == (0, ()), ran.err
     assert json.loads(ran.out) == alone
     assert len(alone) >= 2 * len(catalog.names("compressor")) * len(catalog.names("exchange"))

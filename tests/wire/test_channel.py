@@ -12,7 +12,8 @@ from numpy.typing import NDArray
 from distest.bits import BitReader, Messages, Words
 from distest.errors import ModelError, PartyError, UsageError, WireError
 from distest.wire.board import Board, Chunk, Post
-from distest.wire.channel import Channel, Hearing, Model, Replay, Tally
+from distest.wire.channel import Channel, Hearing, Model, Tally
+from distest.wire.replay import Replay
 from distest.wire.transport import HEADER_BYTES, Solo, Transport
 from distest.wire.turn import Turn, block_size, hosted
 
@@ -306,10 +307,11 @@ class Thread(Transport):
     def allgather(self, chunk: Chunk) -> list[Chunk]:
         return self._everything(chunk)
 
-    def swap(self, parts: list[Chunk]) -> list[Chunk]:
-        mine = [(part.payload.tobytes(), part.n_bits) for part in parts]
+    def swap(self, parts: list[list[Chunk]], expected: list[int]) -> list[list[Chunk]]:
+        mine = [[(chunk.payload.tobytes(), chunk.n_bits) for chunk in chunks] for chunks in parts]
         arrived = [sent[self.rank] for sent in self.meeting.swap(self.rank, mine)]
-        return [Chunk(np.frombuffer(data, np.uint8), n_bits) for data, n_bits in arrived]
+        assert [len(each) for each in arrived] == expected
+        return [[Chunk(np.frombuffer(data, np.uint8), n_bits) for data, n_bits in each] for each in arrived]
 
     def broadcast(self, chunk: Chunk | None) -> Chunk:
         mine = None if chunk is None else (chunk.payload.tobytes(), chunk.n_bits)
@@ -319,6 +321,10 @@ class Thread(Transport):
     def total(self, tally: NDArray[np.int64]) -> NDArray[np.int64]:
         everything: list[NDArray[np.int64]] = self.meeting.swap(self.rank, tally)
         return np.asarray(np.sum(everything, axis=0), np.int64)
+
+    def total_floats(self, x: NDArray[np.float32], out: NDArray[np.float32]) -> None:
+        everything: list[NDArray[np.float32]] = self.meeting.swap(self.rank, x)
+        out[...] = np.sum(everything, axis=0)
 
     def barrier(self) -> None:
         self.meeting.barrier.wait()
@@ -533,14 +539,11 @@ def test_in_other_models_the_referee_is_silent(model: Model) -> None:
 # ---- peers
 
 
-def to_peers(party: int) -> list[Messages]:
+def to_peers(party: int, owner: int) -> Messages:
     """Party a says a * 11 + b to party b, in 7 + a bits."""
-    out = []
-    for owner in range(M):
-        width = 7 + party
-        text = f"{party * 11 + owner:0{width}b}"
-        out.append(Messages(np.packbits([int(c) for c in text]), width, 1, width))
-    return out
+    width = 7 + party
+    text = f"{party * 11 + owner:0{width}b}"
+    return Messages(np.packbits([int(c) for c in text]), width, 1, width)
 
 
 def swapping(channel: Channel) -> dict[tuple[int, int], int]:
@@ -594,3 +597,106 @@ def test_a_board_keeps_what_peers_said(tmp_path: Any) -> None:
     again = Replay(Board.load(tmp_path / "board"), Solo(), "blackboard")
     assert swapping(again) == PAIRS
     assert (again.digest(), again.ledger.by_round()) == (channel.digest(), channel.ledger.by_round())
+
+
+def test_what_a_rank_has_for_itself_does_not_travel() -> None:
+    """11 parties on 3 ranks: only messages between ranks are wire bytes, each of whole bytes behind a header."""
+
+    def listen(party: int, owner: int, reader: BitReader) -> None:
+        reader.fixed(1, 7 + party)
+
+    def work(transport: Transport) -> Any:
+        channel = Channel(M, transport, "blackboard")
+        channel.swap(Turn(0, ALL, "peers"), to_peers, listen)
+        return channel.hosted, transport.wire_bytes
+
+    ranks = on_ranks(3, work)
+    home = {party: rank for rank, (parties, _) in enumerate(ranks) for party in parties}
+    rows = [a for a in ALL for b in ALL if home[a] != home[b]]
+    booked = sum(HEADER_BYTES + (7 + a + 7) // 8 for a in rows)
+    tables = [sum(HEADER_BYTES * 7 for a in ALL for b in ALL if a != b and home[b] == rank) for rank in (1, 2)]
+    assert ranks[0][1] == booked + sum(tables) + 2 * HEADER_BYTES
+
+
+def below(channel: Channel) -> dict[tuple[int, int], int]:
+    """All levels of a tree; what this rank heard, by level and owner."""
+    found = {}
+    for level in range(4):
+        turn = Turn(level, range(1 << level, M, 2 << level), "below")
+
+        def listen(party: int, owner: int, reader: BitReader, level: int = level) -> None:
+            assert party - owner == 1 << level
+            found[level, owner] = int(reader.fixed(1, 7 + party)[0, 0])
+
+        channel.swap(turn, to_peers, listen)
+    return found
+
+
+TREE = {
+    (level, a - (1 << level)): 12 * a - (1 << level) for level in range(4) for a in range(1 << level, M, 2 << level)
+}
+
+
+def test_a_tree_has_one_message_from_everybody_but_the_first(tmp_path: Any) -> None:
+    alone = solo(keep=True)
+    assert below(alone) == TREE
+    assert len(TREE) == M - 1
+    assert alone.ledger.by_party(M, "peer").tolist() == [0, *(7 + a for a in range(1, M))]
+    assert alone.board is not None
+    alone.board.save(tmp_path / "board")
+    again = Replay(Board.load(tmp_path / "board"), Solo(), "blackboard")
+    assert below(again) == TREE
+    assert (again.digest(), again.ledger.by_round()) == (alone.digest(), alone.ledger.by_round())
+    for size in (2, 3):
+        ranks = on_ranks(size, lambda transport: (below(c := Channel(M, transport, "blackboard", True)), c))
+        assert {pair: said for found, _ in ranks for pair, said in found.items()} == TREE
+        assert ranks[0][1].digest() == alone.digest() == ranks[0][1].board.digest()
+    with pytest.raises(ModelError, match="nobody is below party 0"):
+        Turn(0, range(M), "below")
+
+
+def test_a_damaged_board_with_a_message_below_the_first_party_is_refused(tmp_path: Any) -> None:
+    channel = solo(keep=True)
+    below(channel)
+    assert channel.board is not None
+    channel.board.save(tmp_path / "board")
+    data = bytearray((tmp_path / "board").read_bytes())
+    data[24 + 9] = 0  # the first speaker of the first turn
+    (tmp_path / "board").write_bytes(bytes(data))
+    with pytest.raises(WireError):
+        Board.load(tmp_path / "board")
+
+
+def test_long_blocks_are_hashed_once_and_have_the_digest_of_one_process() -> None:
+    width = 1 << 20
+
+    def long(block: range) -> Messages:
+        rng = np.random.default_rng(block.start)
+        data = np.concatenate((rng.integers(0, 256, width * len(block) // 8).astype(np.uint8), np.zeros(16, np.uint8)))
+        return Messages(data, width * len(block), len(block), width)
+
+    def read(block: range, reader: BitReader) -> Tally:
+        reader.took(len(block), width)
+        return np.zeros(0, np.int64)
+
+    def work(transport: Transport) -> Any:
+        channel = Channel(M, transport, "blackboard")
+        channel.exchange(Turn(0, ALL, "board"), long, read)
+        return channel.digest()
+
+    alone = work(Solo())
+    for size in (2, 3):
+        assert set(on_ranks(size, work)) == {alone}
+
+
+def test_sums_off_the_books_are_in_no_board() -> None:
+    x = np.arange(3, dtype=np.float32)
+
+    def work(transport: Transport) -> Any:
+        out = np.empty_like(x)
+        Channel(M, transport, "blackboard").unbooked_total(x, out)
+        return out.tolist()
+
+    assert on_ranks(2, work) == [[0, 2, 4]] * 2
+    with pytest.raises(ModelError, match="in no board"):
+        solo(keep=True).unbooked_total(x, np.empty_like(x))

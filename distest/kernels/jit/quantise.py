@@ -27,7 +27,7 @@ from distest.kernels.jit.splitmix import GAMMA, mix
 
 Array = Any
 UNIFORM, OFFSET, POWERS, POWERS_OFF, TABLE, TABLE_OFF = 0, 1, 2, 3, 4, 5
-MAX, L2, CLIPPED = 0, 1, 2
+MAX, L2, CLIPPED, GIVEN = 0, 1, 2, 3
 AHEAD = 4096  # least number of coordinates between what is worked on and what is fetched
 MAGNITUDE = u32(0x7FFFFFFF)
 ONE = u32(0x3F800000)
@@ -63,7 +63,9 @@ def _square_sum(x: Array, sums: Array) -> Any:
 
 @kernel
 def norm_of(x: Array, bits: Array, norm: int, clip: float, sums: Array) -> Any:
-    """The norm of a bucket, float32: MAX, L2, or the greatest but at most clip root mean squares (CLIPPED)."""
+    """The norm of a bucket, float32: MAX, L2, the greatest but at most clip root mean squares (CLIPPED), or clip."""
+    if norm == GIVEN:
+        return f32(clip)
     if norm == MAX:
         return _greatest(bits)
     square = _square_sum(x, sums)

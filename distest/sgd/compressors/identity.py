@@ -28,21 +28,32 @@ class Identity(Compressor):
     unbiased: ClassVar[bool] = False
 
     def encode(self, x: Vector, worker: int, coins: Coins) -> Messages:
-        return Messages.of_bytes(self._rounded(x).byteswap().tobytes())  # most significant byte first
+        words = self._rounded(x)
+        data = np.empty(words.nbytes + bitpack.SPARE, np.uint8)
+        data[: words.nbytes].view(words.dtype.newbyteorder(">"))[...] = words  # most significant byte first
+        data[words.nbytes :] = 0
+        return Messages(data, 8 * words.nbytes, 1, 8 * words.nbytes)
 
     def decode(self, reader: BitReader, d: int, worker: int, coins: PublicCoins) -> Vector:
-        width = 32 if self.precision == "float32" else 16
-        start = reader.need(d * width)
-        data, _, _ = reader.raw()
-        words = bitpack.unpack(data, start, width, d)
-        reader.took(1, d * width)
-        if self.precision == "float16":
-            x = words.astype(np.uint16).view(np.float16).astype(np.float32)
-        else:
-            x = (words << np.uint64(32 - width)).astype(np.uint32).view(np.float32)
-        if not np.isfinite(x).all():
-            raise WireError("a coordinate is not a finite number")
+        x = np.empty(d, np.float32)
+        self.fill(reader, worker, coins, x)
         return x
+
+    def fill(self, reader: BitReader, worker: int, coins: PublicCoins, out: Vector) -> None:
+        width = 32 if self.precision == "float32" else 16
+        n_bits = out.size * width
+        start = reader.need(n_bits)
+        words = bitpack.cut(reader.raw()[0], start, n_bits)[: n_bits // 8].view(f">u{width // 8}")
+        reader.took(1, n_bits)
+        if self.precision == "float16":
+            out[...] = words.astype(np.uint16).view(np.float16)
+        elif self.precision == "float32":
+            out.view(np.uint32)[...] = words
+        else:
+            out.view(np.uint32)[...] = words
+            out.view(np.uint32)[...] <<= np.uint32(16)
+        if not np.isfinite(out).all():
+            raise WireError("a coordinate is not a finite number")
 
     def distortion(self, d: int) -> float:
         return float("inf") if self.precision == "float16" else _ROUNDING[self.precision]

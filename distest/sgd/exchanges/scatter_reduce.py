@@ -1,18 +1,17 @@
 """Scatter-reduce: every worker averages its part of the coordinates and tells all the others."""
 
 from dataclasses import dataclass
-from itertools import pairwise
+from typing import ClassVar
 
 import numpy as np
 
 from distest.bits import BitReader, Messages
 from distest.coins import Coins
 from distest.sgd.compressor import Compressor
-from distest.sgd.exchange import Exchange, Own, Sent
+from distest.sgd.exchange import Exchange, Length, Own, Sent, flag, parts, reread
 from distest.sgd.link import Link
 from distest.sgd.problem import Vector
-
-_NONE = Messages(np.zeros(0, np.uint8), 0, 0, 0)
+from distest.wire.turn import Direction
 
 
 @dataclass(frozen=True)
@@ -20,76 +19,84 @@ class ScatterReduce(Exchange):
     """Turn 1: worker w sends part o of its vector to worker o, the owner of about d/W coordinates, for every o but w.
     Turn 2: each owner codes the mean of its part anew and all read it; it uses what they read, not what it knows.
 
-    2 (W-1)/W times the length of a message leave each worker, whatever W; in the books turn 2 is on the board, where
-    each part counts once. Every coordinate is rounded twice, so more workers do not help beyond the
-    second rounding. second: the compressor of turn 2, by default that of turn 1.
+    With `identity` this is the dense allreduce by reduce-scatter and all-gather. 2 (W-1)/W times the length of a
+    message leave each worker, whatever W; in the books turn 2 is on the board, where each part counts once. An owner
+    adds 1/W of the others' vectors, in worker order, to 1/W of its own. Every coordinate is rounded twice, so more
+    workers do not help beyond the second rounding, whose error is that of one message about the mean. What turn 2
+    leaves out of the sum is for the owner to remember, where workers do.
+
+    second: the compressor of turn 2, by default that of turn 1.
 
     Source: Alistarh, Grubic, Li, Tomioka, Vojnovic, "QSGD" (2017); Markov, Ramezanikebrya, Alistarh, "CGX" (2022).
     """
 
     second: Compressor | None = None
+    cuts: ClassVar[bool] = True
 
-    def mean(self, own: Own, d: int, compressor: Compressor, link: Link, coins: Coins, sent: Sent) -> Vector:
+    def mean(self, own: Own, d: int, compressor: Compressor, link: Link, coins: Coins, sent: Sent | None) -> Vector:
         workers = link.workers
-        ends = [d * worker // workers for worker in range(workers + 1)]
-        parts = [slice(a, b) for a, b in pairwise(ends)]
+        share = np.float32(1 / workers)
+        pieces = parts(d, workers)
+        sizes = [part.stop - part.start for part in pieces]
         here = [coins.fold("part", owner) for owner in range(workers)]
-        rows: dict[int, dict[int, Vector]] = {}  # owner, worker: what the worker says of the owner's part
+        asked: dict[int, Vector] = {}
+        said: dict[int, Vector] = {}
+        means: dict[int, Vector] = {}
 
-        def speak(worker: int) -> list[Messages]:
-            x = own(worker)
-            said = np.array(x)
-            rows.setdefault(worker, {})[worker] = x[parts[worker]]
-            messages = []
-            for owner, part in enumerate(parts):
-                if owner == worker or part.start == part.stop:
-                    messages.append(_NONE if owner == worker else Messages.of_symbols(np.zeros(1, np.uint8), 1))
-                    continue
-                message = compressor.encode(x[part], worker, here[owner])
-                reader = BitReader(message.data, message.n_bits)
-                said[part] = compressor.decode(reader, part.stop - part.start, worker, here[owner].public)
-                messages.append(message)
-            sent(worker, said)
-            return messages
+        def begin(worker: int) -> Vector:
+            x = asked[worker] = own(worker)
+            means[worker] = np.multiply(x[pieces[worker]], share, out=link.vector(sizes[worker]))
+            if sent is not None:
+                said[worker] = np.array(x)
+            return x
+
+        def speak(worker: int, owner: int) -> Messages:
+            x = asked[worker] if worker in asked else begin(worker)
+            if not sizes[owner]:
+                return flag()
+            message = compressor.encode(x[pieces[owner]], worker, here[owner])
+            if sent is not None:
+                said[worker][pieces[owner]] = reread(message, compressor, sizes[owner], worker, here[owner])
+            return message
 
         def hear(worker: int, owner: int, reader: BitReader) -> None:
-            size = parts[owner].stop - parts[owner].start
-            if size == 0:
-                reader.fixed(1, 1)  # a part without coordinates: one bit, as silence is no message
-                return
-            rows.setdefault(owner, {})[worker] = compressor.decode(reader, size, worker, here[owner].public)
+            if not sizes[owner]:
+                reader.fixed(1, 1)
+            elif owner in means:
+                compressor.add(reader, sizes[owner], worker, here[owner].public, means[owner], float(share))
+            else:  # a replay, where nobody has a vector
+                compressor.decode(reader, sizes[owner], worker, here[owner].public)
 
         if workers > 1:
             link.swap(speak, hear)
-        else:
-            speak(0)
-        return self._told(rows, parts, self.second or compressor, link, coins.fold("means"), d)
-
-    def _told(
-        self,
-        rows: dict[int, dict[int, Vector]],
-        parts: list[slice],
-        code: Compressor,
-        link: Link,
-        coins: Coins,
-        d: int,
-    ) -> Vector:
-        """Turn 2: the parts of the mean, as everybody reads them."""
-        mean = np.zeros(d, np.float32)
+        code, told = self.second or compressor, coins.fold("means")
+        mean = link.vector(d)
 
         def encode(owner: int) -> Messages:
-            if parts[owner].start == parts[owner].stop:
-                return Messages.of_symbols(np.zeros(1, np.uint8), 1)
-            said = rows[owner]
-            total = sum((said[worker].astype(np.float64) for worker in sorted(said)), np.float64(0))
-            return code.encode(np.asarray(total / len(said), np.float32), owner, coins)
+            if workers == 1:
+                begin(owner)
+            if not sizes[owner]:
+                return flag()
+            message = code.encode(means[owner], owner, told)
+            if sent is not None:
+                left = means[owner] - reread(message, code, sizes[owner], owner, told)
+                said[owner][pieces[owner]] -= np.float32(workers) * left
+            return message
 
         def decode(owner: int, reader: BitReader) -> None:
-            size = parts[owner].stop - parts[owner].start
-            if size == 0:
+            if sizes[owner]:
+                code.fill(reader, owner, told.public, mean[pieces[owner]])
+            else:
                 reader.fixed(1, 1)
-                return
-            mean[parts[owner]] = code.decode(reader, size, owner, coins.public)
 
         link.board(encode, decode)
+        if sent is not None:
+            for worker in sorted(said):
+                sent(worker, said[worker])
         return mean
+
+    def expected(self, d: int, workers: int, compressor: Compressor, length: Length) -> dict[Direction, float]:
+        sizes = [part.stop - part.start for part in parts(d, workers)]
+        first = sum(length(compressor, n) if n else 1 for n in sizes)
+        second = sum(length(self.second or compressor, n) if n else 1 for n in sizes)
+        return {"peer": (workers - 1) * first, "board": second}

@@ -1,6 +1,6 @@
 """Mean: every step follows the mean of the workers' compressed gradients."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import ClassVar
 
 from distest.coins import Coins
@@ -9,7 +9,7 @@ from distest.sgd.compressor import Compressor
 from distest.sgd.compressors.identity import Identity
 from distest.sgd.exchange import Exchange
 from distest.sgd.exchanges.all_gather import AllGather
-from distest.sgd.exchanges.scatter_reduce import ScatterReduce
+from distest.sgd.fast import Fast
 from distest.sgd.layered import Layered
 from distest.sgd.link import Link
 from distest.sgd.method import Method
@@ -40,16 +40,20 @@ class Mean(Method):
     source: ClassVar[str] = "Seide et al. 2014 (feedback); folklore"
 
     def check(self, problem: Problem, workers: int) -> None:
-        if self.layers and isinstance(self.exchange, ScatterReduce):
-            raise UsageError("scatter_reduce cuts vectors in W parts, not in tensors; use layers=false")
+        if self.layers and self.exchange.cuts:
+            raise UsageError("this exchange cuts vectors in W parts, not in tensors; use layers=false")
         code = self._code(problem.tensors)
         code.check(problem.d)
+        self.exchange.check(code, problem.d, workers)
         bound = code.distortion(problem.d)
         if self.feedback and 1 <= bound < float("inf"):
             raise UsageError(
                 f"error feedback needs a compressor that leaves out less than all, and this one may err by {bound:.3g} "
                 f"times the squared length of {problem.d} coordinates; use more bits, or feedback=false"
             )
+
+    def fast(self) -> Method | None:
+        return None if self.compressor != Identity() else replace(self, exchange=Fast(), layers=False)
 
     def round(self, state: State, rule: Rule, oracle: Oracle | None, link: Link, coins: Coins) -> None:
         memory = state.own.setdefault("memory", {}) if self.feedback else {}
@@ -62,12 +66,12 @@ class Mean(Method):
             return asked[worker]
 
         def sent(worker: int, said: Vector) -> None:
-            if self.feedback:
-                memory[worker] = asked[worker] - said
+            memory[worker] = asked[worker] - said
 
         here = coins.fold("step", state.step)
         code = self._code(state.tensors)
-        rule.apply(state, self.exchange.mean(own, state.x.size, code, link, here, sent))
+        mean = self.exchange.mean(own, state.x.size, code, link, here, sent if self.feedback else None)
+        rule.apply(state, mean)
 
     def _code(self, tensors: tuple[Tensor, ...]) -> Compressor:
         if not self.layers:

@@ -60,6 +60,7 @@ class Scalecom(Method):
 
     def check(self, problem: Problem, workers: int) -> None:
         self.values.check(self.size(problem.d))
+        self.exchange.check(self.values, self.size(problem.d), workers)
 
     def size(self, d: int) -> int:
         """Coordinates sent of d."""
@@ -85,9 +86,7 @@ class Scalecom(Method):
         link.board(lambda worker: self._write(own(worker)), told, range(leader, leader + 1))
         here = coins.fold("step", state.step)
         sent = places[0]
-        mean = self.exchange.mean(
-            lambda worker: own(worker)[sent], sent.size, self.values, link, here, lambda worker, said: None
-        )
+        mean = self.exchange.mean(lambda worker: own(worker)[sent], sent.size, self.values, link, here, None)
         beta = np.float32(self.beta)
         for worker, p in asked.items():
             kept = beta * p

@@ -5,12 +5,10 @@ from typing import ClassVar
 
 import numpy as np
 
-from distest.bits import BitReader, Messages, close, inside
 from distest.coins import Coins
-from distest.errors import UsageError, WireError
-from distest.kernels import bitpack
+from distest.errors import UsageError
 from distest.kernels.largest import largest
-from distest.sgd import indices, values
+from distest.sgd import indices, integers, values
 from distest.sgd.compressor import CoinUse
 from distest.sgd.compressors.identity import Identity
 from distest.sgd.exchange import Exchange
@@ -24,7 +22,6 @@ from distest.sgd.rule import Rule
 from distest.sgd.sketch import (
     MOST_COLUMNS,
     VALUE_BITS,
-    Ints,
     candidates,
     check_shape,
     count_sketch,
@@ -33,7 +30,6 @@ from distest.sgd.sketch import (
 )
 from distest.sgd.state import State
 
-WIDTH_BITS = 7
 _SHARE = 100  # coordinates for each column, where none are asked for
 
 
@@ -43,11 +39,12 @@ class SketchedSgd(Method):
     send their values, and x follows the k largest of the mean.
 
     Each worker keeps u <- momentum u + gradient and v <- v + u. First it says its largest |v| (32 bits), which fixes
-    the unit of all sketches; then the counters of its sketch of v, in the least width that holds them, which 7 bits
-    tell. Everybody adds the sketches up, exactly, and finds the same candidates: there are no indices to be sent. Then
-    v at the candidates, by an exchange in single precision. Where x has moved, u and v become 0 on every worker. The
-    hashes are drawn anew in each step by public coins. A worker sends rows columns width + 7 + 32 P k + 32 bits a step
-    over `all_gather`, however many workers there are.
+    the unit of all sketches; then the counters of its sketch of v are added to those of all others, exactly, each
+    worker adding up its part of the table and telling the sums (`sgd/integers.py`). So everybody finds the same
+    candidates: there are no indices to be sent. Then v at the candidates, by an exchange in single precision. Where x
+    has moved, u and v become 0 on every worker. The hashes are drawn anew in each step by public coins. The sum of the
+    tables takes (W-1)/W (2 width + log2 W) rows columns bits of every link, and over `scatter_reduce` the values
+    2 (W-1)/W 32 P k, however many workers there are.
 
     density: share k / d of the coordinates that a step moves. rows: odd. columns: 0 for d / 100. candidates: P, with
     P k capped at d. precision: in the unit of the sketches the largest |v| has so many bits, 1 to 30; rounding moves
@@ -81,6 +78,7 @@ class SketchedSgd(Method):
 
     def check(self, problem: Problem, workers: int) -> None:
         shift_for(1.0, problem.d, workers)
+        self.exchange.check(Identity(), self.sizes(problem.d)[1], workers)
 
     def sizes(self, d: int) -> tuple[int, int, int]:
         """k, the number of candidates and that of columns."""
@@ -93,64 +91,22 @@ class SketchedSgd(Method):
         here = coins.fold("step", state.step)
         memories = Memories(state, oracle, self.momentum, "sketched_sgd")
         told: list[float] = []
-
-        def hear_largest(worker: int, reader: BitReader) -> None:
-            told.append(_read_largest(reader))
-
-        link.board(lambda worker: _write_largest(float(np.abs(memories.of(worker)).max())), hear_largest)
+        link.board(
+            lambda worker: values.write_magnitude(memories.of(worker)),
+            lambda worker, reader: told.append(values.read_magnitude(reader)),
+        )
         shift = shift_for(max(told), d, link.workers) - (VALUE_BITS - self.precision)
         sketch = count_sketch(d, self.rows, columns, here.public)
-        total = np.zeros((self.rows, columns), np.int64)
-
-        def hear_table(worker: int, reader: BitReader) -> None:
-            nonlocal total
-            total += read_table(reader, self.rows, columns, d << self.precision)
-
-        link.board(lambda worker: write_table(sketch.insert(fixed_point(memories.of(worker), shift))), hear_table)
+        total = integers.total(
+            lambda worker: sketch.insert(fixed_point(memories.of(worker), shift)).ravel(),
+            self.rows * columns,
+            d << self.precision,
+            link,
+        ).reshape(self.rows, columns)
         asked = candidates(sketch.query(total), likely)
-        mean = self.exchange.mean(
-            lambda worker: memories.of(worker)[asked], likely, Identity(), link, here, lambda worker, said: None
-        )
+        mean = self.exchange.mean(lambda worker: memories.of(worker)[asked], likely, Identity(), link, here, None)
         kept = largest(mean, k)
         update = np.zeros(d, np.float32)
         update[asked[kept]] = mean[kept]
         memories.clear(asked[kept])
         rule.apply(state, update)
-
-
-def write_table(table: Ints) -> Messages:
-    """Counters in two's complement, all of the least width that holds them, which 7 bits in front tell."""
-    width = 0 if not table.any() else 1 + max(int(table.max()), ~int(table.min())).bit_length()
-    code = np.concatenate(([width], table.ravel())).astype(np.int64).view(np.uint64)
-    widths = np.full(code.size, width, np.uint8)
-    widths[0] = WIDTH_BITS
-    if width < 64:
-        code[1:] &= np.uint64((1 << width) - 1)
-    data, n_bits = bitpack.pack(code, widths)
-    return Messages(data, n_bits, 1, n_bits)
-
-
-def read_table(reader: BitReader, rows: int, columns: int, most: int) -> Ints:
-    """What `write_table` wrote, int64 (rows, columns). Raises WireError for a counter beyond -most..most."""
-    parts = inside(reader)
-    width = int(parts.fixed(1, WIDTH_BITS)[0, 0])
-    if width > 64:
-        raise WireError(f"counters of {width} bits are announced; 64 are the most")
-    table = parts.fixed(rows * columns, width).reshape(rows, columns).view(np.int64)
-    close(reader, parts)
-    if width:
-        table = table << (64 - width) >> (64 - width)
-    if int(table.max()) > most or int(table.min()) < -most:
-        raise WireError("a counter of a sketch is larger than the sum of all coordinates")
-    return table
-
-
-def _write_largest(value: float) -> Messages:
-    return values.write(np.array([value], np.float32), "float32")
-
-
-def _read_largest(reader: BitReader) -> float:
-    value = float(values.read(reader, 1, "float32")[0])
-    if value < 0:
-        raise WireError(f"a largest magnitude of {value} is announced")
-    return value

@@ -1,6 +1,6 @@
 """True top-k: the largest coordinates of the exact mean, for which all coordinates travel."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import ClassVar
 
 import numpy as np
@@ -12,10 +12,12 @@ from distest.sgd import indices
 from distest.sgd.compressors.identity import Identity
 from distest.sgd.exchange import Exchange
 from distest.sgd.exchanges.all_gather import AllGather
+from distest.sgd.fast import Fast
 from distest.sgd.link import Link
 from distest.sgd.memories import Memories
 from distest.sgd.method import Method
 from distest.sgd.oracle import Oracle
+from distest.sgd.problem import Problem
 from distest.sgd.rule import Rule
 from distest.sgd.state import State
 
@@ -40,11 +42,17 @@ class TrueTopK(Method):
         if not 0 <= self.momentum < 1:
             raise UsageError(f"true_top_k takes a momentum of at least 0 and below 1, got {self.momentum}")
 
+    def check(self, problem: Problem, workers: int) -> None:
+        self.exchange.check(Identity(), problem.d, workers)
+
+    def fast(self) -> Method:
+        return replace(self, exchange=Fast())
+
     def round(self, state: State, rule: Rule, oracle: Oracle | None, link: Link, coins: Coins) -> None:
         d = state.x.size
         memories = Memories(state, oracle, self.momentum, "true_top_k")
         here = coins.fold("step", state.step)
-        mean = self.exchange.mean(memories.of, d, Identity(), link, here, lambda worker, said: None)
+        mean = self.exchange.mean(memories.of, d, Identity(), link, here, None)
         kept = largest(mean, indices.size("true_top_k", d, 0, self.density))
         update = np.zeros(d, np.float32)
         update[kept] = mean[kept]

@@ -18,9 +18,14 @@ def methods() -> Iterator[dict[str, Any]]:
     for name in catalog.names("method"):
         yield {"name": name}
     usual = {spec["name"]: spec for spec in map(catalog.describe, reversed(list(warming.compressors())))}
+    yield {"name": "mean", "exchange": "common_scale"}
+    yield {"name": "mean", "exchange": "common_scale:bits=8", "feedback": True}
+    for name in ("scalecom", "sketched_sgd", "true_top_k"):
+        for exchange in catalog.names("exchange"):
+            yield {"name": name, "exchange": exchange}
     for exchange in catalog.names("exchange"):
         for spec in usual.values():
-            for feedback in (False, True):
+            for feedback in (False, True) if exchange != "tree" else (True,):  # a tree is rarely run without
                 yield {"name": "mean", "compressor": spec, "exchange": exchange, "feedback": feedback}
 
 
