@@ -70,7 +70,7 @@ LIBRARIES: dict[str, tuple[str, ...]] = {
     "rich": ("distest.cli",),
 }
 NEVER = {"pickle", "marshal", "shelve", "random", "imp"}  # no code in data, no generator with a state
-BY_STRING = ("distest.catalog", "distest.kernels._lazy", "distest.cli.main", "distest.warming")
+BY_STRING = ("distest.catalog", "distest.kernels._lazy", "distest.cli.main", "distest.warming", "distest.sgd.imported")
 
 
 def inside(module: str, part: str) -> bool:
