@@ -50,12 +50,12 @@ def normalise(table: Table) -> Table:
     table = {**table, "methods": methods}
     table.pop("method", None)
     if isinstance(table.get("problem"), str):
-        table["problem"] = _problem(table["problem"])
+        table["problem"] = problem_of(table["problem"])
     return table
 
 
-def _problem(text: str) -> Table:
-    """The table of `logistic:data=a9a`, or of one's own `module:Class` or `module:Class:key=value,...`."""
+def problem_of(text: str) -> Table:
+    """The table of a problem such as `logistic:data=a9a`, or one's own, `module:Class` or `module:Class:key=value`."""
     module, _, rest = text.partition(":")
     name, colon, options = rest.partition(":")
     if module in catalog.names("problem") or not name.strip().isidentifier():

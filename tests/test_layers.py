@@ -42,6 +42,7 @@ MAY: dict[str, set[str]] = {
     "distest.experiment": RUNNING,
     "distest.train_spec": GROUND | {"distest.catalog", "distest.spec"},
     "distest.training": RUNNING | {"distest.sgd", "distest.train_spec"},
+    "distest.coding_loss": RUNNING | {"distest.sgd"},
     "distest.audit": RUNNING | {"distest.experiment", "distest.training"},
     "distest.rank": GROUND | {"distest.wire.turn"},
     "distest.launch": GROUND | {"distest.rank", "distest.passage"},
