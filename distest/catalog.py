@@ -24,6 +24,9 @@ _KINDS = {
     "problem": ("distest.sgd.problems", "distest.sgd.problem", "Problem"),
 }
 
+# kind -> module whose `load` makes a user's own from "module:Class" and options
+_OWN = {"problem": "distest.sgd.imported"}
+
 _PARTS = {"Compressor": "compressor", "Exchange": "exchange"}  # contracts that may be the type of an option
 
 
@@ -61,13 +64,16 @@ def options(kind: str, name: str) -> dict[str, dataclasses.Field[Any]]:
 def build(kind: str, spec: dict[str, Any], **given: Any) -> Any:
     """The object a spec such as {"name": "grouping", "bits": 3} describes.
 
-    given: fields that do not come from the spec (the task). Raises UsageError for an unknown name or key, a value
-    of the wrong type, or a missing field; the class itself refuses values that make no sense.
+    given: fields that do not come from the spec (the task). Of a problem the name may be the import path of a user's
+    own class, "module:Class". Raises UsageError for an unknown name or key, a value of the wrong type, or a missing
+    field; the class itself refuses values that make no sense.
     """
     fields = dict(spec)
     name = fields.pop("name", None)
     if not isinstance(name, str):
         raise UsageError(f"a {kind} needs a name; known: {', '.join(names(kind))}")
+    if kind in _OWN and ":" in name:
+        return importlib.import_module(_OWN[kind]).load(name, fields)
     cls = find(kind, name)
     allowed = options(kind, name)
     for key in fields:
@@ -92,6 +98,8 @@ def build(kind: str, spec: dict[str, Any], **given: Any) -> Any:
 
 def describe(thing: Any) -> dict[str, Any]:
     """The spec of an object, so that build(kind, describe(thing)) equals it."""
+    if hasattr(thing, "describe"):
+        return dict(thing.describe())
     name = type(thing).__module__.rsplit(".", 1)[1]
     fields = {f.name: getattr(thing, f.name) for f in dataclasses.fields(thing) if f.name != "task"}
     return {"name": name, **{k: describe(v) if _is_part(v) else v for k, v in fields.items()}}

@@ -15,8 +15,10 @@ class TrainSpec(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
     """One or more methods on one problem.
 
     methods: tables such as {"name": "mean", "compressor": {"name": "qsgd", "bits": 4}}. problem: {"name": "logistic",
-    ...}. workers: W. batch: rows of a gradient, 0 for the whole shard. shards: how rows are dealt. rate, momentum,
-    nesterov, optimiser, schedule, decay: see `Rule`. evaluate: steps between two evaluations, 0 for a tenth of all.
+    ...}, or {"name": "module:Class", ...} for one's own, see `sgd/imported.py`. workers: W. batch: rows of a gradient,
+    0 for the whole shard. steps, or in their place epochs: how often W batches make all rows, rounded up to whole
+    steps. shards: how rows are dealt. rate, momentum, nesterov, optimiser, schedule, decay, milestones, factor,
+    warmup: see `Rule`. evaluate: steps between two evaluations, 0 for a tenth of all.
     fast: sums of whole vectors by MPI_Allreduce, off the books, with last places that depend on the number of ranks.
     """
 
@@ -25,14 +27,18 @@ class TrainSpec(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
     problem: Table = msgspec.field(default_factory=lambda: {"name": "softmax"})
     workers: int = 4
     steps: int = 100
+    epochs: float = 0.0
     batch: int = 32
     shards: Literal["iid", "sorted"] = "iid"
     rate: float = 0.1
     momentum: float = 0.0
     nesterov: bool = False
     optimiser: Literal["sgd", "adam"] = "sgd"
-    schedule: Literal["constant", "inverse", "cosine", "linear"] = "constant"
+    schedule: Literal["constant", "inverse", "cosine", "linear", "steps"] = "constant"
     decay: float = 100.0
+    milestones: tuple[float, ...] = ()
+    factor: float = 0.1
+    warmup: int = 0
     evaluate: int = 0
     fast: bool = False
     generator: Literal["splitmix", "philox"] = "splitmix"
@@ -46,8 +52,18 @@ def normalise(table: Table) -> Table:
     table = {**table, "methods": methods}
     table.pop("method", None)
     if isinstance(table.get("problem"), str):
-        table["problem"] = named(table["problem"])
+        table["problem"] = problem_of(table["problem"])
     return table
+
+
+def problem_of(text: str) -> Table:
+    """The table of a problem such as `logistic:data=a9a`, or one's own, `module:Class` or `module:Class:key=value`."""
+    module, _, rest = text.partition(":")
+    name, colon, options = rest.partition(":")
+    if module in catalog.names("problem") or not name.strip().isidentifier():
+        return named(text)
+    table = named(f"{module}{colon}{options}")
+    return {**table, "name": f"{module}:{name.strip()}"}
 
 
 def _part(key: str, value: Any) -> Any:
@@ -83,4 +99,8 @@ def check(table: Table) -> TrainSpec:
     for key, least in (("steps", 1), ("batch", 0), ("evaluate", 0), ("repeats", 1), ("workers", 1)):
         if getattr(spec, key) < least:
             raise UsageError(f"{key} is at least {least}, got {getattr(spec, key)}")
+    if not 0 <= spec.epochs < 1 << 40:
+        raise UsageError(f"epochs are a positive number of times that all rows are looked at, got {spec.epochs}")
+    if spec.epochs and "steps" in table:
+        raise UsageError(f"give steps or epochs, not both: got steps={spec.steps} and epochs={spec.epochs:g}")
     return spec

@@ -1,12 +1,10 @@
 """Training: specs to records, over any transport; and the same run once more from its kept bits."""
 
-import dataclasses
 import hashlib
 import math
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, fields, is_dataclass
-from pathlib import Path
 from typing import Any
 
 import msgspec
@@ -15,12 +13,12 @@ import numpy as np
 from distest import catalog, records
 from distest.coins import KEY_BITS, Coins, from_seed
 from distest.errors import DivergedError, ModelError, UsageError
-from distest.sgd import checkpoint
 from distest.sgd.link import Link
 from distest.sgd.method import Method
 from distest.sgd.oracle import Oracle
 from distest.sgd.problem import Problem, Vector
 from distest.sgd.rule import Rule
+from distest.sgd.saving import Checkpoints, Saving
 from distest.sgd.shards import deal
 from distest.sgd.state import State
 from distest.train_spec import TrainSpec
@@ -49,22 +47,10 @@ class Trial:
         return catalog.label(catalog.build("method", self.spec["method"]))
 
 
-@dataclass(frozen=True, slots=True)
-class Saving:
-    """Checkpoints: in `folder`, every `every` steps. resume: go on from those that are there.
-
-    finished: runs that have their record already, by name, and are not done again.
-    """
-
-    folder: Path
-    every: int
-    resume: bool
-    finished: frozenset[str] = frozenset()
-
-
 def plan(spec: TrainSpec) -> list[Trial]:
     """Every method of a spec, built. Raises UsageError before anything has run."""
     problem: Problem = catalog.build("problem", spec.problem)
+    spec = msgspec.structs.replace(spec, steps=_steps(spec, problem))
     rule = _rule(msgspec.structs.asdict(spec))
     trials = []
     for table in spec.methods:
@@ -87,7 +73,18 @@ def _fast(method: Method) -> Method:
 
 def _rule(spec: dict[str, Any]) -> Rule:
     """The rule that a spec, or what a record keeps of it, asks for."""
-    return Rule(**{field.name: spec[field.name] for field in dataclasses.fields(Rule)})
+    given: dict[str, Any] = {option.name: spec[option.name] for option in fields(Rule) if option.name in spec}
+    return Rule(**{**given, "milestones": tuple(given.get("milestones", ()))})
+
+
+def _steps(spec: TrainSpec, problem: Problem) -> int:
+    """The steps that a spec asks for, by their number or in epochs."""
+    return max(1, math.ceil(spec.epochs * problem.rows / _looked_at(spec, problem))) if spec.epochs else spec.steps
+
+
+def _looked_at(spec: TrainSpec, problem: Problem) -> int:
+    """Rows that all workers look at together in a gradient of each."""
+    return spec.workers * spec.batch or problem.rows
 
 
 def _described(spec: TrainSpec, method: Method, problem: Problem) -> dict[str, Any]:
@@ -118,7 +115,7 @@ def run(
         for repeat in range(spec.repeats):
             if saving is not None and _named(trial, spec, repeat) in saving.finished:
                 if done is not None:
-                    done(spec.steps)
+                    done(trial.rule.steps)
                 continue
             yield from _train(spec, trial, repeat, transport, keep_board, done, saving)
 
@@ -141,45 +138,48 @@ def _train(
     channel.ledger.coin_bits = _coin_bits(trial.method)
     link = Link(channel)
     state = State(trial.problem.start(here.public.fold("start")), tensors=trial.problem.tensors)
-    every = spec.evaluate or max(1, spec.steps // 10)
+    every = spec.evaluate or max(1, trial.rule.steps // 10)
     series: Series = []
     seconds = 0.0
-    folder = None if saving is None else saving.folder / _named(trial, spec, repeat)
+    kept = Checkpoints(saving, _named(trial, spec, repeat), trial.problem, channel, transport)
     earlier = 0
-    if saving is not None and saving.resume and folder is not None:
-        middle = checkpoint.load(folder, trial.problem.d, channel.hosted)
-        if middle is not None:
-            state, link.round = middle.state, len(middle.turns)
-            state.tensors = trial.problem.tensors
-            channel.restore(middle.books, middle.turns)
-            series, seconds = middle.plain["series"], middle.plain["seconds"]
-            earlier = middle.plain["evaluations"]
-            if done is not None:
-                done(state.step)
-    begun = state.step
+    middle = kept.last()
+    if middle is not None:
+        state, link.round = middle.state, middle.turns
+        series, seconds = middle.plain["series"], middle.plain["seconds"]
+        earlier = middle.plain["evaluations"]
+        if done is not None:
+            done(state.step)
     transport.barrier()
-    while state.step < spec.steps:
-        if saving is not None and folder is not None and state.step > begun and state.step % saving.every == 0:
-            so_far = earlier + int(transport.total(_one(oracle.evaluations))[0])
-            kept = {"series": series, "seconds": seconds, "evaluations": so_far}
-            checkpoint.save(folder, state, channel, transport, kept)
-        if state.step % every == 0 and transport.hosts_referee:
-            series.append(_point(name, trial.problem, state, channel, seconds))
-        start = time.perf_counter()
-        with np.errstate(over="ignore", invalid="ignore"):  # the oracle and the loss say what has gone wrong
-            trial.method.round(state, trial.rule, oracle, link, here)
-        seconds += time.perf_counter() - start
+    while state.step < trial.rule.steps:
+        with kept.named():
+            if kept.due(state.step):
+                _finite(name, state)
+                so_far = earlier + int(transport.total(_one(oracle.evaluations))[0])
+                kept.save(state, {"series": series, "seconds": seconds, "evaluations": so_far})
+            if state.step % every == 0 and transport.hosts_referee:
+                series.append(_point(name, trial.problem, state, channel, seconds))
+            start = time.perf_counter()
+            with np.errstate(over="ignore", invalid="ignore"):  # the oracle and the loss say what has gone wrong
+                trial.method.round(state, trial.rule, oracle, link, here)
+            seconds += time.perf_counter() - start
         if done is not None:
             done(1)
     evaluations = earlier + int(transport.total(_one(oracle.evaluations))[0])
     if not transport.hosts_referee:
         return
-    series.append(_point(name, trial.problem, state, channel, seconds))
+    with kept.named():
+        series.append(_point(name, trial.problem, state, channel, seconds))
     record = _record(spec, trial, repeat, state, channel, transport, series[-1], seconds)
     record |= {"gradient_evaluations": evaluations, "public_key": here.public.key, "coin_path": list(here.public.path)}
     yield record, series, channel.board
-    if folder is not None:
-        checkpoint.remove(folder)  # the record is written
+    kept.remove()  # the record is written
+
+
+def _finite(name: str, state: State) -> None:
+    """Raises DivergedError for an x that no checkpoint should keep."""
+    if not np.isfinite(state.x).all():
+        raise DivergedError(f"{name}: after {state.step} steps x has left the finite numbers; try a smaller --rate")
 
 
 def replay(record: records.Record, board: Board, coins: Coins) -> dict[str, Any]:
@@ -232,7 +232,9 @@ def _point(name: str, problem: Problem, state: State, channel: Channel, seconds:
         "loss": loss,
         **problem.evaluate(state.x),
         "payload_bits": ledger.payload_bits,
-        "payload_bits_up": ledger.payload("up") + ledger.payload("board"),
+        "payload_bits_up": ledger.payload("up"),
+        "payload_bits_board": ledger.payload("board"),
+        "payload_bits_peer": ledger.payload("peer"),
         "payload_bits_down": ledger.payload("down_broadcast") + ledger.payload("down_unicast"),
         "seconds": seconds,
     }
@@ -261,6 +263,7 @@ def _record(
         "d": trial.problem.d,
         "workers": spec.workers,
         "steps": state.step,
+        "epochs": state.step * _looked_at(spec, trial.problem) / trial.problem.rows,
         "ranks": transport.size,
         "transport": transport.name,
         "ledger": "none" if spec.fast else "bits",

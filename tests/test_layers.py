@@ -42,6 +42,7 @@ MAY: dict[str, set[str]] = {
     "distest.experiment": RUNNING,
     "distest.train_spec": GROUND | {"distest.catalog", "distest.spec"},
     "distest.training": RUNNING | {"distest.sgd", "distest.train_spec"},
+    "distest.coding_loss": RUNNING | {"distest.sgd"},
     "distest.audit": RUNNING | {"distest.experiment", "distest.training"},
     "distest.rank": GROUND | {"distest.wire.turn"},
     "distest.launch": GROUND | {"distest.rank", "distest.passage"},
@@ -70,7 +71,7 @@ LIBRARIES: dict[str, tuple[str, ...]] = {
     "rich": ("distest.cli",),
 }
 NEVER = {"pickle", "marshal", "shelve", "random", "imp"}  # no code in data, no generator with a state
-BY_STRING = ("distest.catalog", "distest.kernels._lazy", "distest.cli.main", "distest.warming")
+BY_STRING = ("distest.catalog", "distest.kernels._lazy", "distest.cli.main", "distest.warming", "distest.sgd.imported")
 
 
 def inside(module: str, part: str) -> bool:

@@ -14,9 +14,11 @@ def command(folder: Path) -> int:
     audit.
     """
     from distest import audit, records
+    from distest.cli import running
     from distest.cli.progress import progress
     from distest.errors import UsageError
 
+    running.import_from_here()
     found = records.load(folder)
     kept = [(number, record) for number, record in enumerate(found, 1) if "board" in record]
     if not kept:

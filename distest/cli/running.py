@@ -24,6 +24,12 @@ def prepare(out: Path) -> None:
         raise UsageError(f"the output {place} cannot be written ({error.strerror})") from None
 
 
+def import_from_here() -> None:
+    """Let import paths of users' own classes lead to files of the current folder too, after all that is installed."""
+    if "" not in sys.path and str(Path.cwd()) not in sys.path:
+        sys.path.append(str(Path.cwd()))
+
+
 def without_ranks(arguments: list[str]) -> list[str]:
     """The same command for the ranks themselves."""
     kept = []

@@ -23,6 +23,7 @@ def show(title: str, rows: Sequence[dict[str, Any]], note: str = "") -> None:
     """
     from rich import box
     from rich.console import Console
+    from rich.markup import escape
     from rich.table import Table
 
     if not rows:
@@ -33,7 +34,7 @@ def show(title: str, rows: Sequence[dict[str, Any]], note: str = "") -> None:
         number = all(isinstance(row.get(key), int | float | None) for row in rows)
         table.add_column(key, justify="right" if number else "left", overflow="fold")
     for row in rows:
-        table.add_row(*(shown(row.get(key)) for key in keys))
+        table.add_row(*(escape(shown(row.get(key))) for key in keys))  # E[y | x] is no style
     # a rank's stdout is a pseudo-terminal of the launcher's: it says nothing about who reads
     watched = sys.stdout.isatty() and not rank.in_mpi()
     console = Console(width=None if watched else WIDE, force_terminal=watched, highlight=False)

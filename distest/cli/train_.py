@@ -8,7 +8,7 @@ import click
 
 from distest import train_spec as specs
 from distest.cli import running, tables
-from distest.spec import assign, named, read_toml
+from distest.spec import assign, named, read_toml, value_of
 
 _BITS = ("bits a coordinate", "bits up", "bits down", "bits of a link")
 _HINT = "for example mean:feedback=true"
@@ -23,15 +23,21 @@ _HINT = "for example mean:feedback=true"
 @click.option("--exchange", help="How the mean is made, for example parameter_server.")
 @click.option("--bits", type=int, help="Bits of a coordinate, for every compressor that takes them.")
 @click.option("--density", type=float, help="Share of the coordinates sent, for every method that takes one.")
-@click.option("--problem", help="What is minimised, for example logistic:data=a9a.  [default: softmax]")
+@click.option(
+    "--problem",
+    help="What is minimised, for example logistic:data=a9a, or your own module:Class:key=value.  [default: softmax]",
+)
 @click.option("--workers", type=int, help="Workers W, on any number of ranks.  [default: 4]")
 @click.option("--steps", type=int, help="Steps.  [default: 100]")
+@click.option("--epochs", type=float, help="In place of --steps: how often batches make all rows.")
 @click.option("--batch", type=int, help="Rows of a gradient; 0 for a worker's whole shard.  [default: 32]")
 @click.option("--shards", help="How rows are dealt to workers: iid, or sorted by label.  [default: iid]")
 @click.option("--rate", type=float, help="Step size.  [default: 0.1]")
 @click.option("--momentum", type=float, help="Momentum.  [default: 0]")
 @click.option("--optimiser", help="sgd, or adam.  [default: sgd]")
-@click.option("--schedule", help="constant, inverse, cosine or linear.  [default: constant]")
+@click.option("--schedule", help="constant, inverse, cosine, linear or steps.  [default: constant]")
+@click.option("--milestones", help="With --schedule steps: when the rate becomes a tenth, such as 400,600 or 0.5,0.75.")
+@click.option("--warmup", type=int, help="Steps in which the rate grows from nothing.  [default: 0]")
 @click.option("--evaluate", type=int, help="Steps between evaluations.  [default: a tenth of all]")
 @click.option("--seed", type=int, help="Seed of all coins and batches.  [default: 0]")
 @click.option("--repeats", type=int, help="Independent runs of each method.  [default: 1]")
@@ -51,6 +57,7 @@ def command(
     exchange: str | None,
     bits: int | None,
     density: float | None,
+    milestones: str | None,
     settings: tuple[str, ...],
     ranks: int | None,
     limit: float | None,
@@ -65,8 +72,11 @@ def command(
 
     SPEC is a TOML file; flags and --set change it. Without it the flags are the whole spec.
     """
+    running.import_from_here()
     table = specs.normalise(read_toml(spec) if spec else {})
     table = specs.normalise({**table, **{key: value for key, value in plain.items() if value is not None}})
+    if milestones is not None:
+        table["milestones"] = value_of(f"[{milestones}]")
     if methods:
         table["methods"] = [named(method) for method in methods]
     table["methods"] = table["methods"] or [{"name": "mean"}]
@@ -81,8 +91,8 @@ def command(
         assign(table, setting)
     checked = specs.check(specs.normalise(table))
 
-    if (checkpoint is not None or resume) and (out is None or boards):
-        raise click.UsageError("--checkpoint and --resume go with --out, and not with --boards")
+    if (checkpoint is not None or resume) and out is None:
+        raise click.UsageError("--checkpoint and --resume go with --out")
     if checkpoint is not None and checkpoint < 1:
         raise click.UsageError(f"--checkpoint is a number of steps, at least 1, got {checkpoint}")
 
@@ -103,6 +113,7 @@ def _run(
 ) -> int:
     from distest import launch, records, training
     from distest.cli.progress import progress
+    from distest.sgd.saving import Saving
 
     transport = running.transport_at_hand()
     trials = training.plan(spec)
@@ -114,9 +125,9 @@ def _run(
     if out is not None and (checkpoint or resume):
         there = records.load(out) if resume and (out / records.FILE).exists() else []
         finished = frozenset(records.run_name(record) for record in there if record["kind"] == "train")
-        saving = training.Saving(out / "checkpoints", checkpoint or spec.steps, resume, finished)
+        saving = Saving(out / "checkpoints", checkpoint or trials[0].rule.steps, resume, finished)
     made = []
-    steps = len(trials) * spec.repeats * spec.steps
+    steps = len(trials) * spec.repeats * trials[0].rule.steps
     with progress("steps", steps, referee) as done:
         for record, series, board in training.run(spec, trials, transport, boards and out is not None, done, saving):
             if out is not None:

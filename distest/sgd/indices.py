@@ -38,10 +38,20 @@ def check_size(name: str, k: int, density: float) -> None:
 
 
 def size(name: str, d: int, k: int, density: float) -> int:
-    """Coordinates kept of d: k, or for k = 0 the share `density`, rounded, at least 1. UsageError for k > d."""
+    """Coordinates kept of d: k, or for k = 0 the share `density`, rounded, at least 1.
+
+    Raises UsageError for k > d, and for more than 2^32 coordinates, whose indices no code here holds.
+    """
+    check_places(name, d)
     if k > d:
         raise UsageError(f"{name} keeps k={k} coordinates of a vector that has d={d}; choose k <= d or a density")
     return k or max(1, round(density * d))
+
+
+def check_places(name: str, d: int) -> None:
+    """Raise UsageError for vectors whose indices are too large to be sent."""
+    if d > MOST_PLACES:
+        raise UsageError(f"{name} sends indices of vectors of up to 2^32 coordinates, this one has d={d}")
 
 
 def write_count(k: int) -> Messages:

@@ -10,7 +10,7 @@ from distest.errors import UsageError
 from distest.sgd.problem import Vector
 from distest.sgd.state import State
 
-Schedule = Literal["constant", "inverse", "cosine", "linear"]
+Schedule = Literal["constant", "inverse", "cosine", "linear", "steps"]
 _EPSILON = np.float32(1e-8)
 
 
@@ -20,8 +20,11 @@ class Rule:
 
     optimiser "sgd": v_t the mean itself, or with momentum v_t = momentum v_{t-1} + mean (nesterov: the mean plus
     momentum v_t). "adam": Kingma and Ba (2015) with beta1 = momentum or 0.9, beta2 = 0.999.
-    schedule, over `steps` steps from step 0: "constant"; "inverse", rate/(1 + t/decay); "cosine" or "linear" down to 0.
-    Raises UsageError for a rate that is not positive and a momentum outside 0..1.
+    schedule, over `steps` steps from step 0: "constant"; "inverse", rate/(1 + t/decay); "cosine" or "linear" down to 0;
+    "steps", times `factor` from each of `milestones` on, which are numbers of steps, or below 1 shares of all steps.
+    warmup: in the first so many steps the rate is (t + 1)/warmup of that.
+    Raises UsageError for a rate or factor that is not positive, a momentum outside 0..1, a negative warm-up, and
+    milestones that are negative or go with another schedule.
     """
 
     rate: float = 0.1
@@ -31,6 +34,9 @@ class Rule:
     nesterov: bool = False
     schedule: Schedule = "constant"
     decay: float = 100.0
+    milestones: tuple[float, ...] = ()
+    factor: float = 0.1
+    warmup: int = 0
 
     def __post_init__(self) -> None:
         if not 0 < self.rate < math.inf:
@@ -39,6 +45,17 @@ class Rule:
             raise UsageError(f"momentum is at least 0 and below 1, got {self.momentum}")
         if not 0 < self.decay < math.inf:
             raise UsageError(f"decay is a positive number of steps, got {self.decay}")
+        if not 0 < self.factor < math.inf:
+            raise UsageError(f"the factor of a schedule is positive and finite, got factor={self.factor}")
+        if self.warmup < 0:
+            raise UsageError(f"a warm-up is a number of steps, at least 0, got warmup={self.warmup}")
+        if bool(self.milestones) != (self.schedule == "steps"):
+            raise UsageError(
+                "milestones go with schedule='steps', and only with it: got "
+                f"schedule={self.schedule!r} and milestones={list(self.milestones)}"
+            )
+        if not all(0 <= milestone < math.inf for milestone in self.milestones):
+            raise UsageError(f"milestones are steps, or shares of all steps, got {list(self.milestones)}")
 
     def at(self, step: int) -> float:
         """The step size of a step."""
@@ -48,8 +65,15 @@ class Rule:
             "inverse": 1.0 / (1.0 + step / self.decay),
             "cosine": (1.0 + math.cos(math.pi * min(1.0, done))) / 2.0,
             "linear": max(0.0, 1.0 - done),
+            "steps": self.factor ** sum(step >= self._step(milestone) for milestone in self.milestones),
         }[self.schedule]
+        if step < self.warmup:
+            factor *= (step + 1) / self.warmup
         return self.rate * factor
+
+    def _step(self, milestone: float) -> float:
+        """The first step behind a milestone."""
+        return round(milestone * self.steps) if milestone < 1 else milestone
 
     def apply(self, state: State, mean: Vector) -> None:
         """One step: changes x, the arrays of the optimiser and the number of steps."""

@@ -11,6 +11,7 @@ import os
 import struct
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import BinaryIO
 
 import numpy as np
 from numpy.typing import NDArray
@@ -85,12 +86,16 @@ class Board:
 
     def digest(self) -> str:
         """The digest of the transcript, recomputed from the bits."""
+        return transcript_digest(self.turn_digests())
+
+    def turn_digests(self) -> list[bytes]:
+        """The digest of each turn, recomputed from the bits."""
         turns = []
         for post in self.posts:
             blocks = blocks_said(post.turn, self.parties)
             digests = [block_digest(b, c) for b, c in zip(blocks, post.chunks, strict=True)]
             turns.append(turn_digest(post.turn, digests))
-        return transcript_digest(turns)
+        return turns
 
     def save(self, path: Path) -> None:
         """Write the file whole or not at all. Raises UsageError where it cannot be written."""
@@ -108,14 +113,43 @@ class Board:
         with open(path, "wb") as file:
             file.write(_HEAD.pack(MAGIC, self.parties, len(self.posts)))
             for post in self.posts:
-                turn = post.turn
-                readers = _READERS.index(turn.readers)
-                file.write(_TURN.pack(turn.round, readers, *_bounds(turn.speakers), len(post.chunks)))
-                for chunk in post.chunks:
-                    file.write(_BLOCK.pack(chunk.n_bits))
-                    file.write(chunk.payload.tobytes())
-            file.flush()
-            os.fsync(file.fileno())
+                _write_post(file, post)
+            _settle(file)
+
+    def grow(self, path: Path, n_bytes: int, posts: int) -> int:
+        """Bring a file of posts without a head up to date; its length in bytes afterwards, which is all that counts.
+
+        n_bytes, posts: what is in it for good; the rest of the posts is written behind, over what may be there. Raises
+        OSError, after which the first n_bytes are what they were.
+        """
+        with open(path, "r+b" if path.exists() else "w+b") as file:
+            if file.seek(0, os.SEEK_END) < n_bytes:
+                raise OSError(0, f"it has lost some of its {n_bytes} bytes")
+            file.seek(n_bytes)
+            file.truncate()
+            for post in self.posts[posts:]:
+                _write_post(file, post)
+            _settle(file)
+            return file.tell()
+
+    @classmethod
+    def grown(cls, path: Path, parties: int, n_bytes: int, posts: int) -> "Board":
+        """The board whose posts are the first n_bytes of a file that `grow` wrote.
+
+        Raises WireError for anything that it cannot have written.
+        """
+        try:
+            with open(path, "rb") as file:
+                there = file.seek(0, os.SEEK_END)
+                if not 0 <= n_bytes <= there:
+                    raise WireError(f"{n_bytes} bytes of posts were written, {there} are there")
+                file.seek(0)
+                data = file.read(n_bytes)
+            return _posts(data, 0, parties, posts)
+        except (WireError, ModelError) as error:
+            raise WireError(f"{path}: {error}") from None
+        except OSError as error:
+            raise WireError(f"{path}: cannot be read ({error.strerror})") from None
 
     @classmethod
     def load(cls, path: Path) -> "Board":
@@ -128,8 +162,33 @@ class Board:
             raise WireError(f"{path}: cannot be read ({error.strerror})") from None
 
 
+def _write_post(file: BinaryIO, post: Post) -> None:
+    turn = post.turn
+    file.write(_TURN.pack(turn.round, _READERS.index(turn.readers), *_bounds(turn.speakers), len(post.chunks)))
+    for chunk in post.chunks:
+        file.write(_BLOCK.pack(chunk.n_bits))
+        file.write(chunk.payload.tobytes())
+
+
+def _settle(file: BinaryIO) -> None:
+    """Wait until what was written is on the disk."""
+    file.flush()
+    os.fsync(file.fileno())
+
+
 def _parse(data: bytes) -> Board:
-    at = 0
+    if len(data) < _HEAD.size:
+        raise WireError(f"the board ends at byte {len(data)}, in the middle of a header")
+    magic, parties, turns = _HEAD.unpack_from(data)
+    if bytes(magic) != MAGIC:
+        raise WireError("not a board of this version of distest")
+    if not 1 <= parties <= 1 << 32 or turns > len(data) // _TURN.size:
+        raise WireError(f"a board of {parties} parties and {turns} turns cannot be in {len(data)} bytes")
+    return _posts(data, _HEAD.size, parties, turns)
+
+
+def _posts(data: bytes, at: int, parties: int, turns: int) -> Board:
+    """The board whose turns are the bytes from `at` on, all of them."""
 
     def take(form: struct.Struct) -> tuple[int, ...]:
         nonlocal at
@@ -139,11 +198,6 @@ def _parse(data: bytes) -> Board:
         at += form.size
         return fields
 
-    magic, parties, turns = take(_HEAD)
-    if bytes(magic) != MAGIC:
-        raise WireError("not a board of this version of distest")
-    if not 1 <= parties <= 1 << 32 or turns > len(data) // _TURN.size:
-        raise WireError(f"a board of {parties} parties and {turns} turns cannot be in {len(data)} bytes")
     board = Board(parties)
     for _ in range(turns):
         round_, readers, start, stop, step, count = take(_TURN)

@@ -153,14 +153,23 @@ class Channel:
         return transcript_digest(self._turns)
 
     def snapshot(self) -> tuple[dict[str, Any], NDArray[np.uint8]]:
-        """The books so far, as plain values, and the digest of each turn, uint8 (turns, 32): for a checkpoint."""
-        if self.board is not None:
-            raise ModelError("a run that keeps its board is not cut in two: leave out the checkpoints or the board")
+        """The books so far, as plain values, and the digest of each turn, uint8 (turns, 32): for a checkpoint.
+
+        A kept board is not among them: who takes the snapshot keeps it beside.
+        """
         digests = np.frombuffer(b"".join(self._turns), np.uint8).reshape(-1, 32)
         return self.ledger.plain(), digests
 
-    def restore(self, books: dict[str, Any], turns: NDArray[np.uint8]) -> None:
-        """Go on where a snapshot was taken. Raises ValueError, KeyError or TypeError for books that are none."""
+    def restore(self, books: dict[str, Any], turns: NDArray[np.uint8], board: Board | None = None) -> None:
+        """Go on where a snapshot was taken.
+
+        board: all posts so far, where boards are kept, on the referee's rank. Raises ValueError, KeyError or TypeError
+        for books that are none, ValueError for a board whose bits are not those of the turns.
+        """
+        if self.board is not None and board is not None:
+            if board.parties != self.parties or board.turn_digests() != [bytes(row) for row in turns]:
+                raise ValueError("the bits of its board are not those that were sent")
+            self.board.posts[:] = board.posts
         self.ledger = Ledger.of_plain(books)
         self._turns = [bytes(row) for row in turns]
         self._wire_before = self._transport.wire_bytes - self.ledger.wire_bytes

@@ -3,10 +3,12 @@
 import contextlib
 import importlib.util
 import os
+import signal
 import subprocess
 import sys
 import time
 import uuid
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -51,8 +53,16 @@ def run(
     return finish(command, limit_s, settings)
 
 
-def finish(command: list[str], limit_s: float, settings: dict[str, str] | None = None) -> Ran:
-    """Run a command to its end. It fails the test where it outlives its limit."""
+def finish(
+    command: list[str],
+    limit_s: float,
+    settings: dict[str, str] | None = None,
+    meanwhile: Callable[[str], None] | None = None,
+) -> Ran:
+    """Run a command to its end. It fails the test where it outlives its limit.
+
+    meanwhile: called with the name of the job while it runs; the time that is reported begins when it returns.
+    """
     job = uuid.uuid4().hex
     path = os.pathsep.join(filter(None, (str(ROOT), os.environ.get("PYTHONPATH"))))
     environment = {**os.environ, "PYTHONPATH": path, **(settings or {}), MARK: job}
@@ -67,6 +77,9 @@ def finish(command: list[str], limit_s: float, settings: dict[str, str] | None =
         text=True,
     )
     try:
+        if meanwhile is not None:
+            meanwhile(job)
+            begin = time.monotonic()
         out, err = process.communicate(timeout=limit_s + HARD_S)
     except subprocess.TimeoutExpired:
         process.kill()
@@ -91,6 +104,17 @@ def running(job: str) -> list[tuple[int, str]]:
             if mark in (entry / "environ").read_bytes().split(b"\0"):
                 found.append((int(entry.name), (entry / "cmdline").read_bytes().decode(errors="replace")))
     return found
+
+
+def kill(job: str, rank: int) -> None:
+    """kill -9 for the process that is a rank of a job."""
+    names = {f"{name}={rank}".encode() for name in ("OMPI_COMM_WORLD_RANK", "PMI_RANK")}
+    for pid, _ in running(job):
+        with contextlib.suppress(OSError):
+            if names & set(Path(f"/proc/{pid}/environ").read_bytes().split(b"\0")):
+                os.kill(pid, signal.SIGKILL)
+                return
+    pytest.fail(f"rank {rank} does not run")
 
 
 def require() -> None:

@@ -272,6 +272,29 @@ def test_l1_is_minimised_by_proximal_steps_too() -> None:
     assert problem.optimum() == pytest.approx(problem.exact(x)[0], abs=1e-8)
 
 
+@pytest.mark.parametrize("l2", [1e-1, 1e-3])
+@pytest.mark.parametrize("data", ["abalone", "synthetic"])
+def test_scipy_finds_the_same_least_loss_of_ridge_regression(data: str, l2: float) -> None:
+    problem = build({"name": "least_squares", "data": data, "l2": l2})
+    found: Any = minimize(problem.exact, np.zeros(problem.d), (), "BFGS", jac=True, options={"gtol": 1e-9})
+    assert problem.optimum() == pytest.approx(found.fun, abs=1e-8)
+
+
+def test_scipy_finds_the_same_least_loss_with_l1() -> None:
+    """By sequential quadratic programming in both halves u, v >= 0 of x = u - v, which `optima` does not use."""
+    problem = build({"name": "logistic", "data": "ionosphere", "l1": 0.02})
+    smooth = build({"name": "logistic", "data": "ionosphere"})
+
+    def halves(uv: NDArray[np.float64]) -> tuple[float, NDArray[np.float64]]:
+        value, slope = smooth.exact(uv[:35] - uv[35:])
+        return value + 0.02 * float(uv.sum()), np.concatenate([slope, -slope]) + 0.02
+
+    found: Any = minimize(
+        halves, np.zeros(70), (), "SLSQP", jac=True, bounds=[(0, None)] * 70, options={"ftol": 1e-14, "maxiter": 500}
+    )
+    assert problem.optimum() == pytest.approx(found.fun, abs=1e-8)
+
+
 @pytest.mark.parametrize("l2", [0.0, 1e-2])
 def test_synthetic_least_squares_have_the_spectrum_asked_for(l2: float) -> None:
     problem = build({"name": "least_squares", "data": "synthetic", "condition": 50.0, "l2": l2})

@@ -16,6 +16,7 @@ from distest.sgd.method import Method
 from distest.sgd.methods.sketched_sgd import SketchedSgd
 from distest.sgd.methods.true_top_k import TrueTopK
 from distest.sgd.rule import Rule
+from distest.sgd.saving import Saving
 from distest.sgd.sketch import sketch_snr
 from distest.sgd.state import State
 from distest.train_spec import check, normalise
@@ -164,7 +165,7 @@ def test_momentum_and_memory_are_in_a_checkpoint(tmp_path: Path) -> None:
             raise InterruptedError
 
     def run(resume: bool, notice: training.Notice | None) -> dict[str, Any]:
-        saving = training.Saving(tmp_path, 4, resume)
+        saving = Saving(tmp_path, 4, resume)
         return next(training.run(spec, training.plan(spec), Solo(), False, notice, saving))[0]
 
     with pytest.raises(InterruptedError):

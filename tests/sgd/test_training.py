@@ -137,6 +137,47 @@ def test_every_rule_lowers_the_loss(options: dict[str, Any], schedule: str) -> N
     assert series[-1]["loss"] < 0.9 * series[0]["loss"]
 
 
+def test_schedules_are_what_they_say() -> None:
+    def rates(**options: Any) -> list[float]:
+        rule = Rule(rate=1.0, steps=8, **options)
+        return [round(rule.at(step), 12) for step in range(8)]
+
+    assert rates() == [1.0] * 8
+    assert rates(schedule="linear") == [1 - t / 8 for t in range(8)]
+    assert rates(schedule="inverse", decay=2.0) == [round(2 / (2 + t), 12) for t in range(8)]
+    assert rates(schedule="cosine")[::4] == [1.0, 0.5]
+    halves = rates(schedule="steps", milestones=(0.5, 0.75))
+    assert halves == rates(schedule="steps", milestones=(4, 6)) == [1.0] * 4 + [0.1] * 2 + [0.01] * 2
+    assert rates(schedule="steps", milestones=(0.7,), factor=0.5) == [1.0] * 6 + [0.5] * 2
+    assert rates(warmup=4) == [0.25, 0.5, 0.75] + [1.0] * 5
+    assert rates(schedule="linear", warmup=2)[:3] == [0.5, 7 / 8, 6 / 8]
+
+
+@pytest.mark.parametrize(("epochs", "batch", "steps"), [(3, 8, 35), (0.5, 8, 6), (2.5, 0, 3), (1e-9, 8, 1)])
+def test_epochs_become_steps_and_the_record_says_both(epochs: float, batch: int, steps: int, tmp_path: Path) -> None:
+    table = {key: value for key, value in SMALL.items() if key != "steps"}
+    asked = check(normalise({**table, "epochs": epochs, "batch": batch, "method": "supersgd"}))
+    record, series, board = next(training.run(asked, training.plan(asked), Solo(), True))
+    assert record["steps"] == record["spec"]["steps"] == series[-1]["step"] == steps
+    assert record["epochs"] == pytest.approx(steps * (24 if batch else 280) / 280)
+    assert record["spec"]["epochs"] == epochs
+    assert board is not None
+    (tmp_path / "boards").mkdir()
+    board.save(tmp_path / "boards" / "kept")
+    assert audit.audit(tmp_path, json.loads(records.canonical({**record, "board": "kept"})), 1).wrong is None
+
+
+def test_a_series_ends_with_the_books_of_the_record() -> None:
+    for exchange in catalog.names("exchange"):
+        record, series, _ = trained(method=method(exchange=exchange))
+        assert {key for key in series[0] if key.startswith("payload")} < set(record)
+        for key, value in series[-1].items():
+            if key not in ("step", "seconds"):
+                assert record[key] == value, key
+        assert [point["payload_bits"] for point in series] == sorted({point["payload_bits"] for point in series})
+        assert record["gradient_evaluations"] == 12 * 3
+
+
 def test_a_gradient_that_explodes_names_method_worker_and_step() -> None:
     with pytest.raises(PartyError, match=r"mean: the gradient of worker \d at step \d+ has \d+ of \d+ coordinates"):
         trained(problem="least_squares:data=abalone", rate=1e30, steps=50, evaluate=50)
@@ -157,6 +198,13 @@ def test_a_gradient_that_explodes_names_method_worker_and_step() -> None:
         ({"method": method(compressor="identitty")}, "did you mean 'identity'"),
         ({"method": method(exchange="ring")}, "no exchange 'ring'"),
         ({"method": method(compressor={"name": "identity", "precision": "float8"})}, "precision='float8' does not fit"),
+        ({"schedule": "steps"}, "milestones go with schedule='steps'"),
+        ({"milestones": [0.5]}, "milestones go with schedule='steps'"),
+        ({"schedule": "steps", "milestones": [-1]}, "milestones are steps, or shares"),
+        ({"schedule": "steps", "milestones": [1], "factor": 0.0}, "the factor of a schedule is positive"),
+        ({"warmup": -1}, "a warm-up is a number of steps"),
+        ({"epochs": 2.0}, "give steps or epochs, not both: got steps=12 and epochs=2"),
+        ({"epochs": -1.0}, "epochs are a positive number"),
         ({"speed": 3}, "no key of a train spec"),
         ({"shards": "random"}, "the spec does not fit"),
         ({"seed": -1}, "a seed is an integer"),
