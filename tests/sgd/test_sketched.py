@@ -8,45 +8,21 @@ import pytest
 
 from distest import audit, training
 from distest.bits import BitReader, Messages
-from distest.coins import KEY_BITS, from_seed
+from distest.coins import KEY_BITS
 from distest.errors import DistestError, UsageError, WireError
-from distest.sgd.link import Link
-from distest.sgd.method import Method
-from distest.sgd.methods.sketched_sgd import SketchedSgd, read_table, write_table
+from distest.sgd.methods.sketched_sgd import SketchedSgd
 from distest.sgd.methods.true_top_k import TrueTopK
-from distest.sgd.rule import Rule
 from distest.sgd.sketch import sketch_snr
-from distest.sgd.state import State
+from distest.sgd.sketch_sum import read_table, write_table
 from distest.train_spec import check, normalise
-from distest.wire.channel import Channel
 from distest.wire.transport import Solo
+from tests.sgd.stepping import stepped
 
-COINS = from_seed(3)[0]
 EXACT: dict[str, Any] = {
     "precision": 30,
     "rows": 7,
     "columns": 4096,
 }  # six keys: the median is spoilt with probability below 1e-9
-
-
-class Given:
-    """Gradients that are given: worker w's is rows[w] in every step."""
-
-    def __init__(self, rows: Any):
-        self.rows = np.asarray(rows, np.float32)
-
-    def gradient(self, worker: int, x: Any, step: int) -> Any:
-        return self.rows[worker]
-
-
-def stepped(method: Method, rows: Any, steps: int = 1) -> tuple[State, Channel]:
-    oracle = Given(rows)
-    state = State(np.zeros(oracle.rows.shape[1], np.float32))
-    channel = Channel(len(rows), Solo(), "blackboard")
-    link = Link(channel)
-    for _ in range(steps):
-        method.round(state, Rule(rate=1.0), oracle, link, COINS)  # type: ignore[arg-type]
-    return state, channel
 
 
 def test_the_largest_of_the_mean_are_followed_although_no_worker_has_them_largest() -> None:

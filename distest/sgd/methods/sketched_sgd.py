@@ -3,38 +3,23 @@
 from dataclasses import dataclass, field
 from typing import ClassVar
 
-import numpy as np
-
-from distest.bits import BitReader, Messages, close, inside
 from distest.coins import Coins
-from distest.errors import UsageError, WireError
-from distest.kernels import bitpack
+from distest.errors import UsageError
 from distest.kernels.largest import largest
-from distest.sgd import indices, values
+from distest.sgd import crossover, indices
 from distest.sgd.compressor import CoinUse
 from distest.sgd.compressors.identity import Identity
 from distest.sgd.exchange import Exchange
 from distest.sgd.exchanges.all_gather import AllGather
 from distest.sgd.link import Link
-from distest.sgd.memories import Memories
+from distest.sgd.memories import Memories, check_momentum
 from distest.sgd.method import Method
 from distest.sgd.oracle import Oracle
 from distest.sgd.problem import Problem
 from distest.sgd.rule import Rule
-from distest.sgd.sketch import (
-    MOST_COLUMNS,
-    VALUE_BITS,
-    Ints,
-    candidates,
-    check_shape,
-    count_sketch,
-    fixed_point,
-    shift_for,
-)
+from distest.sgd.sketch import candidates, shift_for
+from distest.sgd.sketch_sum import Shape, add_up
 from distest.sgd.state import State
-
-WIDTH_BITS = 7
-_SHARE = 100  # coordinates for each column, where none are asked for
 
 
 @dataclass(frozen=True)
@@ -71,13 +56,10 @@ class SketchedSgd(Method):
 
     def __post_init__(self) -> None:
         indices.check_size("sketched_sgd", 0, self.density)
-        check_shape(self.rows, self.columns or 1)
+        check_momentum("sketched_sgd", self.momentum)
         if self.candidates < 1:
             raise UsageError(f"sketched_sgd asks for candidates >= 1 times the k coordinates, got {self.candidates}")
-        if not 1 <= self.precision <= VALUE_BITS:
-            raise UsageError(f"sketched_sgd takes a precision of 1 to {VALUE_BITS} bits, got {self.precision}")
-        if not 0 <= self.momentum < 1:
-            raise UsageError(f"sketched_sgd takes a momentum of at least 0 and below 1, got {self.momentum}")
+        self._shape.check()
 
     def check(self, problem: Problem, workers: int) -> None:
         shift_for(1.0, problem.d, workers)
@@ -85,72 +67,25 @@ class SketchedSgd(Method):
     def sizes(self, d: int) -> tuple[int, int, int]:
         """k, the number of candidates and that of columns."""
         k = indices.size("sketched_sgd", d, 0, self.density)
-        return k, min(d, self.candidates * k), self.columns or min(MOST_COLUMNS, -(-d // _SHARE))
+        return k, min(d, self.candidates * k), self._shape.columns_of(d)
+
+    @property
+    def _shape(self) -> Shape:
+        return Shape("sketched_sgd", self.rows, self.columns, self.precision)
 
     def round(self, state: State, rule: Rule, oracle: Oracle | None, link: Link, coins: Coins) -> None:
         d = state.x.size
         k, likely, columns = self.sizes(d)
         here = coins.fold("step", state.step)
         memories = Memories(state, oracle, self.momentum, "sketched_sgd")
-        told: list[float] = []
-
-        def hear_largest(worker: int, reader: BitReader) -> None:
-            told.append(_read_largest(reader))
-
-        link.board(lambda worker: _write_largest(float(np.abs(memories.of(worker)).max())), hear_largest)
-        shift = shift_for(max(told), d, link.workers) - (VALUE_BITS - self.precision)
-        sketch = count_sketch(d, self.rows, columns, here.public)
-        total = np.zeros((self.rows, columns), np.int64)
-
-        def hear_table(worker: int, reader: BitReader) -> None:
-            nonlocal total
-            total += read_table(reader, self.rows, columns, d << self.precision)
-
-        link.board(lambda worker: write_table(sketch.insert(fixed_point(memories.of(worker), shift))), hear_table)
-        asked = candidates(sketch.query(total), likely)
+        summed = add_up(memories.of, d, self._shape, link, here)
+        estimates = summed.sketch.query(summed.table)
+        asked = candidates(estimates, likely)
         mean = self.exchange.mean(
             lambda worker: memories.of(worker)[asked], likely, Identity(), link, here, lambda worker, said: None
         )
         kept = largest(mean, k)
-        update = np.zeros(d, np.float32)
-        update[asked[kept]] = mean[kept]
-        memories.clear(asked[kept])
-        rule.apply(state, update)
-
-
-def write_table(table: Ints) -> Messages:
-    """Counters in two's complement, all of the least width that holds them, which 7 bits in front tell."""
-    width = 0 if not table.any() else 1 + max(int(table.max()), ~int(table.min())).bit_length()
-    code = np.concatenate(([width], table.ravel())).astype(np.int64).view(np.uint64)
-    widths = np.full(code.size, width, np.uint8)
-    widths[0] = WIDTH_BITS
-    if width < 64:
-        code[1:] &= np.uint64((1 << width) - 1)
-    data, n_bits = bitpack.pack(code, widths)
-    return Messages(data, n_bits, 1, n_bits)
-
-
-def read_table(reader: BitReader, rows: int, columns: int, most: int) -> Ints:
-    """What `write_table` wrote, int64 (rows, columns). Raises WireError for a counter beyond -most..most."""
-    parts = inside(reader)
-    width = int(parts.fixed(1, WIDTH_BITS)[0, 0])
-    if width > 64:
-        raise WireError(f"counters of {width} bits are announced; 64 are the most")
-    table = parts.fixed(rows * columns, width).reshape(rows, columns).view(np.int64)
-    close(reader, parts)
-    if width:
-        table = table << (64 - width) >> (64 - width)
-    if int(table.max()) > most or int(table.min()) < -most:
-        raise WireError("a counter of a sketch is larger than the sum of all coordinates")
-    return table
-
-
-def _write_largest(value: float) -> Messages:
-    return values.write(np.array([value], np.float32), "float32")
-
-
-def _read_largest(reader: BitReader) -> float:
-    value = float(values.read(reader, 1, "float32")[0])
-    if value < 0:
-        raise WireError(f"a largest magnitude of {value} is announced")
-    return value
+        if likely < d:
+            crossover.check_sketch(state, summed.signal(estimates[asked[kept]], mean[kept]))
+        memories.spoke(32 * (self.rows * columns + likely + k))
+        memories.follow(rule, asked[kept], mean[kept])

@@ -3,17 +3,14 @@
 from dataclasses import dataclass, field
 from typing import ClassVar
 
-import numpy as np
-
 from distest.coins import Coins
-from distest.errors import UsageError
 from distest.kernels.largest import largest
 from distest.sgd import indices
 from distest.sgd.compressors.identity import Identity
 from distest.sgd.exchange import Exchange
 from distest.sgd.exchanges.all_gather import AllGather
 from distest.sgd.link import Link
-from distest.sgd.memories import Memories
+from distest.sgd.memories import Memories, check_momentum
 from distest.sgd.method import Method
 from distest.sgd.oracle import Oracle
 from distest.sgd.rule import Rule
@@ -37,8 +34,7 @@ class TrueTopK(Method):
 
     def __post_init__(self) -> None:
         indices.check_size("true_top_k", 0, self.density)
-        if not 0 <= self.momentum < 1:
-            raise UsageError(f"true_top_k takes a momentum of at least 0 and below 1, got {self.momentum}")
+        check_momentum("true_top_k", self.momentum)
 
     def round(self, state: State, rule: Rule, oracle: Oracle | None, link: Link, coins: Coins) -> None:
         d = state.x.size
@@ -46,7 +42,4 @@ class TrueTopK(Method):
         here = coins.fold("step", state.step)
         mean = self.exchange.mean(memories.of, d, Identity(), link, here, lambda worker, said: None)
         kept = largest(mean, indices.size("true_top_k", d, 0, self.density))
-        update = np.zeros(d, np.float32)
-        update[kept] = mean[kept]
-        memories.clear(kept)
-        rule.apply(state, update)
+        memories.follow(rule, kept, mean[kept])

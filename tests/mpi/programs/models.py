@@ -13,14 +13,26 @@ from distest.train_spec import check, normalise
 WORKERS = (8, 7)  # four ranks host two workers each of 8; 7 leaves somebody with one
 
 
-def methods() -> Iterator[dict[str, Any]]:
-    """Every method by name; and the mean of every compressor, over every exchange, with and without feedback."""
+VECTOR, MATRIX = "logistic:data=ionosphere", "softmax"
+SHORT = {"gspar_svrg": {"inner": 2}, "dgc": {"warmup": 2, "clip": 1.0, "density": 0.1}}  # seen whole in three steps
+
+
+def runs() -> Iterator[tuple[str, dict[str, Any]]]:
+    """Every method by name, for a vector and for a matrix; and the mean of every compressor, over every exchange, with
+    and without feedback."""
     for name in catalog.names("method"):
-        yield {"name": name}
+        for problem in (VECTOR, MATRIX):
+            yield problem, {"name": name, **SHORT.get(name, {})}
+    for method in means():
+        yield VECTOR, method
+
+
+def means() -> Iterator[dict[str, Any]]:
+    """The mean of every compressor, over every exchange, with and without feedback, and of some with other kinds."""
     usual = {spec["name"]: spec for spec in map(catalog.describe, reversed(list(warming.compressors())))}
     for exchange in catalog.names("exchange"):
         for spec in usual.values():
-            for feedback in (False, True):
+            for feedback in (False, True, "lowpass", "ef21") if spec["name"] == "sign" else (False, True):
                 yield {"name": "mean", "compressor": spec, "exchange": exchange, "feedback": feedback}
 
 
@@ -28,10 +40,10 @@ def work() -> None:
     transport = transport_at_hand()
     found = {}
     for workers in WORKERS:
-        for method in methods():
+        for problem, method in runs():
             table = {
                 "method": method,
-                "problem": "logistic:data=ionosphere",
+                "problem": problem,
                 "workers": workers,
                 "steps": 3,
                 "batch": 8,
@@ -39,11 +51,14 @@ def work() -> None:
             spec = check(normalise(table))
             try:
                 trials = training.plan(spec)
-            except UsageError:  # error feedback is not for this compressor
+            except UsageError:  # not for this problem, compressor or exchange
                 continue
             for record, _, _ in training.run(spec, trials, transport, keep_board=False):
-                keys = ("model_sha256", "digest", "payload_bits", "payload_bits_up", "payload_bits_down")
-                found[f"{workers} {record['label']}"] = {key: record[key] for key in keys}
+                keys = (
+                    *("model_sha256", "digest", "payload_bits", "payload_bits_up", "payload_bits_down", "paper_bits"),
+                    *("warnings", "gradient_evaluations"),
+                )
+                found[f"{workers} {problem} {record['label']}"] = {key: record[key] for key in keys}
     if transport.rank == 0:
         print(json.dumps(found))
 
