@@ -18,11 +18,9 @@ SHORT = {"gspar_svrg": {"inner": 2}, "dgc": {"warmup": 2, "clip": 1.0, "density"
 
 
 def runs() -> Iterator[tuple[str, dict[str, Any]]]:
-    """Every method by name, for a vector and for a matrix; and the mean of every compressor, over every exchange, with
-    and without feedback."""
+    """Every method by name, those for matrices and of whole shards for a matrix; and the means."""
     for name in catalog.names("method"):
-        for problem in (VECTOR, MATRIX):
-            yield problem, {"name": name, **SHORT.get(name, {})}
+        yield MATRIX if name in ("power_sgd", "gspar_svrg") else VECTOR, {"name": name, **SHORT.get(name, {})}
     for method in means():
         yield VECTOR, method
 
