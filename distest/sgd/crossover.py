@@ -53,7 +53,7 @@ def check_sketch(state: State, signal: float) -> None:
     """Warn where the errors of a sketch are not small beside the coordinates it has to find.
 
     signal: the smallest coordinate that is followed over the error of what the sketch says of those that are. From 2
-    on the k largest are mostly found, as measured for Gaussian, t3, lognormal and Zipf vectors.
+    on three quarters of the k largest and more are found, for Gaussian, t3, lognormal and Zipf vectors (tests/sgd).
     """
     if signal < SIGNAL:
         state.warn(

@@ -9,6 +9,7 @@ import pytest
 from distest import catalog, training
 from distest.bits import BitReader
 from distest.cli import train_
+from distest.coins import NO_PRIVATE, Coins, PublicCoins
 from distest.errors import UsageError
 from distest.sgd.compressors.chain import Chain
 from distest.sgd.compressors.identity import Identity
@@ -205,3 +206,14 @@ def test_gspar_counts_by_its_own_formula() -> None:
     record = trained(method="gspar_sgd")
     assert 0.7 < record["paper_bits"] / record["payload_bits"] < 1.3
     assert record["paper_bits"] != record["payload_bits"]
+
+
+@pytest.mark.parametrize("feedback", ["lowpass", "ef21"])
+def test_the_bits_alone_give_the_model_whatever_is_remembered(feedback: str) -> None:
+    method = {"name": "mean", "compressor": {"name": "chain"}, "feedback": feedback}
+    spec = check(normalise({"problem": "softmax", "workers": 3, "steps": 5, "batch": 2, "method": method}))
+    record, _, board = next(training.run(spec, training.plan(spec), Solo(), True))
+    assert board is not None
+    public = PublicCoins(record["public_key"], "splitmix", tuple(record["coin_path"]))
+    found = training.replay(record, board, Coins(public, NO_PRIVATE))
+    assert {key: record[key] for key in found} == found

@@ -10,13 +10,14 @@ from distest import audit, training
 from distest.bits import BitReader, Messages
 from distest.coins import KEY_BITS
 from distest.errors import DistestError, UsageError, WireError
+from distest.kernels.largest import largest
 from distest.sgd.methods.sketched_sgd import SketchedSgd
 from distest.sgd.methods.true_top_k import TrueTopK
-from distest.sgd.sketch import sketch_snr
-from distest.sgd.sketch_sum import read_table, write_table
+from distest.sgd.sketch import candidates, count_sketch, fixed_point, shift_for, sketch_snr
+from distest.sgd.sketch_sum import Summed, read_table, write_table
 from distest.train_spec import check, normalise
 from distest.wire.transport import Solo
-from tests.sgd.stepping import stepped
+from tests.sgd.stepping import COINS, stepped
 
 EXACT: dict[str, Any] = {
     "precision": 30,
@@ -237,3 +238,27 @@ def test_what_makes_no_sense_is_refused(options: dict[str, Any], said: str) -> N
         with pytest.raises(UsageError, match="true_top_k"):
             trained({"name": "true_top_k", **options})
     assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("columns", [500, 1000, 2000, 5000])
+@pytest.mark.parametrize("law", ["gauss", "t3", "lognormal", "zipf"])
+def test_a_signal_of_two_tells_sketches_that_find_the_largest_from_those_that_do_not(law: str, columns: int) -> None:
+    """d = 10^5, k = 100, 400 candidates: what is found of the k largest is above 3/4 where the signal is above 2, and
+    below 0.9 where it is not; the ratio of the k-th largest to the error of a row (`sketch_snr`) is no such line."""
+    draw = np.random.default_rng(8)
+    d, k = 100_000, 100
+    v = {
+        "gauss": draw.standard_normal(d),
+        "t3": draw.standard_t(3, d),
+        "lognormal": np.exp(2 * draw.standard_normal(d)) * draw.choice([-1, 1], d),
+        "zipf": np.arange(1, d + 1) ** -0.7 * draw.choice([-1, 1], d),
+    }[law].astype(np.float32)
+    shift = shift_for(float(np.abs(v).max()), d)
+    sketch = count_sketch(d, 5, columns, COINS.public)
+    table = sketch.insert(fixed_point(v, shift))
+    estimates = sketch.query(table)
+    asked = candidates(estimates, 4 * k)
+    kept = asked[largest(v[asked], k)]
+    signal = Summed(sketch, table, shift, 1).signal(estimates[kept], v[kept])
+    found = np.intersect1d(kept, largest(v, k)).size / k
+    assert found > 0.75 if signal > 2 else found < 0.9
