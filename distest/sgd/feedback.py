@@ -44,6 +44,10 @@ class Feedback:
             self._asked[worker] = gradient
         return self._asked[worker]
 
+    def speakers(self) -> list[int]:
+        """The workers that live here and were asked."""
+        return list(self._asked)
+
     def heard(self, worker: int, said: Vector) -> None:
         """Tell a worker what everybody has read of it."""
         if not self._kind:

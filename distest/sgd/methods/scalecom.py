@@ -79,13 +79,14 @@ class Scalecom(Method):
         here = coins.fold("step", state.step)
         sent = places[0]
 
-        def heard(worker: int, said: Vector) -> None:
+        mean = self.exchange.mean(
+            lambda worker: feedback.of(worker)[sent], sent.size, self.values, link, here, lambda worker, said: None
+        )
+        for worker in feedback.speakers():
             whole = np.zeros(d, np.float32)
             whole[sent] = feedback.of(worker)[sent]
             feedback.heard(worker, whole)
             state.on_paper(32 * sent.size)
-
-        mean = self.exchange.mean(lambda worker: feedback.of(worker)[sent], sent.size, self.values, link, here, heard)
         update = np.zeros(d, np.float32)
         update[sent] = mean
         rule.apply(state, update)
