@@ -1,10 +1,15 @@
 """`distest` and `python -m distest`: the way in, the exit codes, and the one sentence for the user."""
 
+import os
 import sys
+
+ONE_THREAD = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
 
 
 def main() -> None:
     """Run the command. Exit code 0 when all went well, 1 for a failed audit or a broken run, 2 for bad input."""
+    for name in ONE_THREAD:  # before numpy is there: products of matrices have other bits on several threads
+        os.environ[name] = "1"
     from distest.rank import guarded, leave
 
     try:

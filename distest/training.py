@@ -29,6 +29,7 @@ from distest.wire.replay import Replay
 from distest.wire.transport import Solo, Transport
 
 Notice = Callable[[int], None]
+Warn = Callable[[str], None]
 Series = list[dict[str, Any]]
 
 
@@ -102,12 +103,13 @@ def run(
     keep_board: bool,
     done: Notice | None = None,
     saving: Saving | None = None,
+    warn: Warn | None = None,
 ) -> Iterator[tuple[records.Record, Series, Board | None]]:
     """Train with every method `repeats` times; yields record, series and board, on the server's rank only.
 
-    saving: where and how often checkpoints are written, and whether runs go on from those there are. Raises
-    PartyError or DivergedError, naming method, worker and step, where numbers are no longer finite, UsageError where a
-    checkpoint cannot be read or written.
+    warn: told each warning of a run once, when it is known. saving: where and how often checkpoints are written, and
+    whether runs go on from those there are. Raises PartyError or DivergedError, naming method, worker and step, where
+    numbers are no longer finite, UsageError where a checkpoint cannot be read or written.
     """
     if spec.fast and keep_board:
         raise UsageError("fast=true says nothing that a board could keep; leave out --boards, or use fast=false")
@@ -117,7 +119,7 @@ def run(
                 if done is not None:
                     done(trial.rule.steps)
                 continue
-            yield from _train(spec, trial, repeat, transport, keep_board, done, saving)
+            yield from _train(spec, trial, repeat, transport, keep_board, done, saving, warn)
 
 
 def _train(
@@ -128,6 +130,7 @@ def _train(
     keep_board: bool,
     done: Notice | None,
     saving: Saving | None,
+    warn: Warn | None,
 ) -> Iterator[tuple[records.Record, Series, Board | None]]:
     coins, data = from_seed(spec.seed, spec.generator)
     here = coins.fold("repeat", repeat)
@@ -142,35 +145,45 @@ def _train(
     series: Series = []
     seconds = 0.0
     kept = Checkpoints(saving, _named(trial, spec, repeat), trial.problem, channel, transport)
-    earlier = 0
+    earlier, on_paper = 0, None
+    for sentence in trial.method.warnings(trial.problem, spec.workers):
+        state.warn(sentence, sentence)
     middle = kept.last()
     if middle is not None:
         state, link.round = middle.state, middle.turns
         series, seconds = middle.plain["series"], middle.plain["seconds"]
-        earlier = middle.plain["evaluations"]
+        earlier, on_paper = middle.plain["evaluations"], middle.plain["paper_bits"]
+        state.warnings = middle.plain["warnings"]
         if done is not None:
             done(state.step)
+    warned = 0
     transport.barrier()
     while state.step < trial.rule.steps:
         with kept.named():
             if kept.due(state.step):
                 _finite(name, state)
-                so_far = earlier + int(transport.total(_one(oracle.evaluations))[0])
-                kept.save(state, {"series": series, "seconds": seconds, "evaluations": so_far})
+                so_far, on_paper_so_far = _counted(oracle, state, transport, earlier, on_paper)
+                plain = {"series": series, "seconds": seconds, "evaluations": so_far}
+                kept.save(state, {**plain, "paper_bits": on_paper_so_far, "warnings": state.warnings})
             if state.step % every == 0 and transport.hosts_referee:
                 series.append(_point(name, trial.problem, state, channel, seconds))
             start = time.perf_counter()
             with np.errstate(over="ignore", invalid="ignore"):  # the oracle and the loss say what has gone wrong
                 trial.method.round(state, trial.rule, oracle, link, here)
             seconds += time.perf_counter() - start
+        if warn is not None:
+            for sentence in list(state.warnings.values())[warned:]:
+                warn(f"{name}: {sentence}")
+        warned = len(state.warnings)
         if done is not None:
             done(1)
-    evaluations = earlier + int(transport.total(_one(oracle.evaluations))[0])
+    evaluations, on_paper = _counted(oracle, state, transport, earlier, on_paper)
     if not transport.hosts_referee:
         return
     with kept.named():
         series.append(_point(name, trial.problem, state, channel, seconds))
     record = _record(spec, trial, repeat, state, channel, transport, series[-1], seconds)
+    record |= {"paper_bits": on_paper, "warnings": list(state.warnings.values())}
     record |= {"gradient_evaluations": evaluations, "public_key": here.public.key, "coin_path": list(here.public.path)}
     yield record, series, channel.board
     kept.remove()  # the record is written
@@ -291,5 +304,10 @@ def _link_bits(ledger: Ledger, workers: int) -> int | None:
         return None
 
 
-def _one(number: int) -> Any:
-    return np.array([number], np.int64)
+def _counted(
+    oracle: Oracle, state: State, transport: Transport, earlier: int, on_paper: int | None
+) -> tuple[int, int | None]:
+    """Gradients, and bits by the rule of a paper if there is one, on all ranks, with those before a checkpoint."""
+    here = [oracle.evaluations, state.paper_bits or 0, state.paper_bits is not None]
+    evaluations, n_bits, told = map(int, transport.total(np.array(here, np.int64)))
+    return earlier + evaluations, n_bits + (on_paper or 0) if told or on_paper is not None else None

@@ -128,8 +128,14 @@ def _run(
         saving = Saving(out / "checkpoints", checkpoint or trials[0].rule.steps, resume, finished)
     made = []
     steps = len(trials) * spec.repeats * trials[0].rule.steps
+
+    def warn(sentence: str) -> None:
+        if referee:
+            click.echo(f"distest: warning: {sentence}", err=True)
+
+    keep = boards and out is not None
     with progress("steps", steps, referee) as done:
-        for record, series, board in training.run(spec, trials, transport, boards and out is not None, done, saving):
+        for record, series, board in training.run(spec, trials, transport, keep, done, saving, warn):
             if out is not None:
                 name = records.run_name(record)
                 if board is not None:

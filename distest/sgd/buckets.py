@@ -106,6 +106,10 @@ class BucketQuantiser(Compressor):
         quantise.decode(bitpack.cut(data, start + head, body), norms, bucket, levels, out, scale)
         reader.took(1, head + body)
 
+    def paper_bits(self, x: Vector) -> float | None:
+        """A norm for every bucket and `width` bits a coordinate; None for "elias", where what is sent counts."""
+        return 32.0 * -(-x.size // self.bucket) + self._levels.width * x.size if self.code == "fixed" else None
+
     def variance(self, x: Vector) -> float:
         """E |decode(encode(x)) - x|^2 / |x|^2 of this very x, exactly but for the 16 bits of the chances; 0 for x = 0.
 

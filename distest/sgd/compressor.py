@@ -52,3 +52,11 @@ class Compressor(ABC):
     def distortion(self, d: int) -> float:
         """A bound on E |decode(encode(x)) - x|^2 / |x|^2 for every x of d coordinates; inf where none is known."""
         return math.inf
+
+    def least_distortion(self, d: int) -> float:
+        """What E |decode(encode(x)) - x|^2 / |x|^2 is at least for every x but 0, of all or some of the coordinates."""
+        return 0.0
+
+    def paper_bits(self, x: Vector) -> float | None:
+        """Bits of the message of x by the rule of the source; None where it has none, or counts what is sent here."""
+        return None

@@ -10,7 +10,7 @@ import math
 import numpy as np
 from numpy.typing import NDArray
 
-from distest.bits import BitReader, Messages
+from distest.bits import BitReader, Messages, close, inside
 from distest.codecs.elias_delta import EliasDelta
 from distest.codecs.fixed import Fixed
 from distest.codecs.rice import Rice
@@ -109,6 +109,22 @@ def read(parts: BitReader, k: int, d: int) -> Places:
         places = Fixed(d).decode(parts, (1, k))[0]
     if int(places[-1]) >= d or bool((places[1:] <= places[:-1]).any()):
         raise WireError(f"{k} rising indices below {d} are announced, others are sent")
+    return places
+
+
+def message(places: Places, d: int) -> Messages:
+    """A set of indices as a message of its own: one bit where there is nothing to say. For who knows k."""
+    bits = write(places, d)
+    return bits if bits.n_bits else Messages.of_symbols(np.ones(1, np.uint8), 1)
+
+
+def of_message(reader: BitReader, k: int, d: int) -> Places:
+    """The k indices that `message` wrote. Raises WireError for bits that are no such set."""
+    parts = inside(reader)
+    if k in (0, d):
+        parts.fixed(1, 1)
+    places = read(parts, k, d)
+    close(reader, parts)
     return places
 
 

@@ -32,6 +32,11 @@ class Method(ABC):
         """The same with sums by MPI itself in place of messages; None where workers say more than whole vectors."""
         return None
 
+    def warnings(self, problem: Problem, workers: int) -> list[str]:
+        """Sentences for who trains this problem with so many workers, where theory knows better; for what `check`
+        lets pass. A round gives others to the state."""
+        return []
+
     @abstractmethod
     def round(self, state: State, rule: Rule, oracle: Oracle | None, link: Link, coins: Coins) -> None:
         """One step of all workers; changes the state. oracle: None in a replay."""

@@ -4,14 +4,15 @@ import numpy as np
 
 from distest.coins import Stream
 from distest.errors import DivergedError
-from distest.sgd.problem import Problem, Vector
+from distest.sgd.problem import Problem, Rows, Vector
 from distest.sgd.shards import Shards
 
 
 class Oracle:
-    """Gradients of minibatches of the workers' shards.
+    """Gradients of the workers' shards, of minibatches and of all rows.
 
-    evaluations: gradients computed on this rank so far. name: of the method, for messages.
+    evaluations: gradients computed on this rank so far, each counted in batches: one of a batch is 1, one of a whole
+    shard as many as the batches it would fill. name: of the method, for messages.
     """
 
     def __init__(self, problem: Problem, shards: Shards, batch: int | None, coins: Stream, name: str):
@@ -19,12 +20,23 @@ class Oracle:
         self._problem, self._shards, self._batch, self._coins, self._name = problem, shards, batch, coins, name
 
     def gradient(self, worker: int, x: Vector, step: int) -> Vector:
-        """The gradient at x of the batch that a worker looks at in a step, float32 (d,).
+        """The gradient at x of the batch that a worker looks at in a step, float32 (d,); of the same rows for every x.
 
         Raises DivergedError where a coordinate is not a finite number.
         """
         self.evaluations += 1
-        rows = self._shards.batch(worker, step, self._batch, self._coins)
+        return self._of(self._shards.batch(worker, step, self._batch, self._coins), worker, x, step)
+
+    def whole(self, worker: int, x: Vector, step: int) -> Vector:
+        """The gradient at x of all rows of a worker's shard, float32 (d,). Raises as `gradient` does.
+
+        step: for messages.
+        """
+        rows = self._shards.rows(worker)
+        self.evaluations += -(-rows.size // (self._batch or rows.size))
+        return self._of(rows, worker, x, step)
+
+    def _of(self, rows: Rows, worker: int, x: Vector, step: int) -> Vector:
         gradient = self._problem.gradient(x, rows)
         if not np.isfinite(gradient).all():
             bad = int(np.count_nonzero(~np.isfinite(gradient)))

@@ -88,6 +88,13 @@ class Rule:
             mean = mean + np.float32(self.momentum) * kept if self.nesterov else kept
         state.x = state.x - rate * mean
 
+    def move(self, state: State, update: Vector) -> None:
+        """One step x <- x - update, for methods that have put the rate into it already. UsageError for momentum."""
+        if self.momentum or self.optimiser != "sgd":
+            raise UsageError("this method has the step size inside its memories; use --optimiser sgd and --momentum 0")
+        state.step += 1
+        state.x = state.x - update
+
     def _adam(self, state: State, mean: Vector) -> Vector:
         first, second = np.float32(self.momentum or 0.9), np.float32(0.999)
         m = first * state.shared.get("first", np.zeros_like(mean)) + (1 - first) * mean

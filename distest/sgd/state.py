@@ -10,7 +10,8 @@ class State:
     """x: the parameters, float32 (d,), the same bits on every rank. step: steps done.
 
     shared: arrays that every rank has alike, by name (momentum). own: arrays of the workers that live here, by name and
-    worker (error memories). tensors: the parts of x.
+    worker (error memories). tensors: the parts of x. warnings: sentences for who trains, by what they are about.
+    paper_bits: of the messages of the workers that live here, by the rule of the method's paper; None without one.
     """
 
     x: Vector
@@ -18,3 +19,14 @@ class State:
     shared: dict[str, Vector] = field(default_factory=dict)
     own: dict[str, dict[int, Vector]] = field(default_factory=dict)
     tensors: tuple[Tensor, ...] = ()
+    warnings: dict[str, str] = field(default_factory=dict)
+    paper_bits: int | None = None
+
+    def warn(self, about: str, sentence: str) -> None:
+        """Keep a sentence, unless there is one about this already."""
+        self.warnings.setdefault(about, sentence)
+
+    def on_paper(self, n_bits: float | None) -> None:
+        """Count a message of a worker that lives here by the rule of a paper, to the nearest bit."""
+        if n_bits is not None:
+            self.paper_bits = (self.paper_bits or 0) + round(n_bits)

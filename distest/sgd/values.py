@@ -15,6 +15,7 @@ from distest.kernels import bitpack
 from distest.sgd.problem import Vector
 
 Precision = Literal["float32", "float16"]
+BITS = {"float32": 32, "float16": 16}
 EXPONENT_BITS = 9
 _LOWEST = -149  # exponent of the least float32
 _HIGHEST = 127

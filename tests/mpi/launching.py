@@ -14,6 +14,7 @@ from pathlib import Path
 
 import pytest
 
+from distest.__main__ import ONE_THREAD
 from distest.launch import find_mpirun
 
 PROGRAMS = Path(__file__).with_name("programs")
@@ -49,6 +50,8 @@ def run(
     command = [sys.executable]
     if ranks:
         command += ["-c", START, str(ranks), str(limit_s), str(parties)]
+    else:
+        settings = {**dict.fromkeys(ONE_THREAD, "1"), **(settings or {})}  # as `distest` does at its start
     command += [str(PROGRAMS / program), *arguments]
     return finish(command, limit_s, settings)
 

@@ -6,38 +6,11 @@ import numpy as np
 import pytest
 
 from distest import training
-from distest.coins import from_seed
 from distest.errors import UsageError
-from distest.sgd.link import Link
 from distest.sgd.methods.scalecom import Scalecom
-from distest.sgd.rule import Rule
-from distest.sgd.state import State
 from distest.train_spec import check, normalise
-from distest.wire.channel import Channel
 from distest.wire.transport import Solo
-
-COINS = from_seed(3)[0]
-
-
-class Fixed:
-    """Gradients that are given: worker w's is rows[w], with noise if asked."""
-
-    def __init__(self, rows: Any, noise: float = 0.0):
-        self.rows, self.noise, self.draw = rows, noise, np.random.default_rng(4)
-
-    def gradient(self, worker: int, x: Any, step: int) -> Any:
-        row = self.rows[worker]
-        return (row + self.noise * self.draw.standard_normal(row.size)).astype(np.float32)
-
-
-def stepped(method: Scalecom, rows: Any, steps: int, noise: float = 0.0) -> tuple[State, Channel]:
-    rows = np.asarray(rows, np.float32)
-    state = State(np.zeros(rows.shape[1], np.float32))
-    channel = Channel(len(rows), Solo(), "blackboard")
-    link, oracle = Link(channel), Fixed(rows, noise)
-    for _ in range(steps):
-        method.round(state, Rule(rate=1.0), oracle, link, COINS)  # type: ignore[arg-type]
-    return state, channel
+from tests.sgd.stepping import stepped
 
 
 def test_the_leader_chooses_and_the_mean_at_its_places_is_followed() -> None:

@@ -8,47 +8,24 @@ import pytest
 
 from distest import audit, training
 from distest.bits import BitReader, Messages
-from distest.coins import KEY_BITS, from_seed
+from distest.coins import KEY_BITS
 from distest.errors import DistestError, UsageError, WireError
+from distest.kernels.largest import largest
 from distest.sgd import integers
-from distest.sgd.link import Link
-from distest.sgd.method import Method
 from distest.sgd.methods.sketched_sgd import SketchedSgd
 from distest.sgd.methods.true_top_k import TrueTopK
-from distest.sgd.rule import Rule
 from distest.sgd.saving import Saving
-from distest.sgd.sketch import sketch_snr
-from distest.sgd.state import State
+from distest.sgd.sketch import candidates, count_sketch, fixed_point, shift_for, sketch_snr
+from distest.sgd.sketch_sum import Summed
 from distest.train_spec import check, normalise
-from distest.wire.channel import Channel
 from distest.wire.transport import Solo
+from tests.sgd.stepping import COINS, stepped
 
-COINS = from_seed(3)[0]
 EXACT: dict[str, Any] = {
     "precision": 30,
     "rows": 7,
     "columns": 4096,
 }  # six keys: the median is spoilt with probability below 1e-9
-
-
-class Given:
-    """Gradients that are given: worker w's is rows[w] in every step."""
-
-    def __init__(self, rows: Any):
-        self.rows = np.asarray(rows, np.float32)
-
-    def gradient(self, worker: int, x: Any, step: int) -> Any:
-        return self.rows[worker]
-
-
-def stepped(method: Method, rows: Any, steps: int = 1) -> tuple[State, Channel]:
-    oracle = Given(rows)
-    state = State(np.zeros(oracle.rows.shape[1], np.float32))
-    channel = Channel(len(rows), Solo(), "blackboard")
-    link = Link(channel)
-    for _ in range(steps):
-        method.round(state, Rule(rate=1.0), oracle, link, COINS)  # type: ignore[arg-type]
-    return state, channel
 
 
 def test_the_largest_of_the_mean_are_followed_although_no_worker_has_them_largest() -> None:
@@ -263,3 +240,27 @@ def test_what_makes_no_sense_is_refused(options: dict[str, Any], said: str) -> N
         with pytest.raises(UsageError, match="true_top_k"):
             trained({"name": "true_top_k", **options})
     assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("columns", [500, 1000, 2000, 5000])
+@pytest.mark.parametrize("law", ["gauss", "t3", "lognormal", "zipf"])
+def test_a_signal_of_two_tells_sketches_that_find_the_largest_from_those_that_do_not(law: str, columns: int) -> None:
+    """d = 10^5, k = 100, 400 candidates: what is found of the k largest is above 3/4 where the signal is above 2, and
+    below 0.9 where it is not; the ratio of the k-th largest to the error of a row (`sketch_snr`) is no such line."""
+    draw = np.random.default_rng(8)
+    d, k = 100_000, 100
+    v = {
+        "gauss": draw.standard_normal(d),
+        "t3": draw.standard_t(3, d),
+        "lognormal": np.exp(2 * draw.standard_normal(d)) * draw.choice([-1, 1], d),
+        "zipf": np.arange(1, d + 1) ** -0.7 * draw.choice([-1, 1], d),
+    }[law].astype(np.float32)
+    shift = shift_for(float(np.abs(v).max()), d)
+    sketch = count_sketch(d, 5, columns, COINS.public)
+    table = sketch.insert(fixed_point(v, shift))
+    estimates = sketch.query(table)
+    asked = candidates(estimates, 4 * k)
+    kept = asked[largest(v[asked], k)]
+    signal = Summed(sketch, table, shift, 1).signal(estimates[kept], v[kept])
+    found = np.intersect1d(kept, largest(v, k)).size / k
+    assert found > 0.75 if signal > 2 else found < 0.9

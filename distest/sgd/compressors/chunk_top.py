@@ -5,18 +5,18 @@ from typing import ClassVar
 
 import numpy as np
 
-from distest.bits import BitReader, Messages, close, inside
+from distest.bits import BitReader, Messages
 from distest.coins import Coins, PublicCoins
 from distest.errors import UsageError, WireError
 from distest.kernels import bitpack
 from distest.sgd import values as numbers
-from distest.sgd.compressor import Compressor
+from distest.sgd.indices import Places
 from distest.sgd.problem import Vector
-from distest.sgd.values import Precision
+from distest.sgd.sparsifier import Sparsifier
 
 
 @dataclass(frozen=True)
-class ChunkTop(Compressor):
+class ChunkTop(Sparsifier):
     """The coordinate of largest magnitude in each stretch of `chunk` coordinates, the first among equals.
 
     ceil(log2 chunk) bits say where in its stretch it is; nothing is sorted. The last stretch may be short.
@@ -28,7 +28,6 @@ class ChunkTop(Compressor):
     """
 
     chunk: int = 100
-    values: Precision = "float32"
     unbiased: ClassVar[bool] = False
 
     def __post_init__(self) -> None:
@@ -39,29 +38,31 @@ class ChunkTop(Compressor):
         """Coordinates kept of d."""
         return -(-d // self.chunk)
 
-    def encode(self, x: Vector, worker: int, coins: Coins) -> Messages:
+    def choose(self, x: Vector, worker: int, coins: Coins) -> Places:
         whole = x.size // self.chunk
         at = np.abs(x[: whole * self.chunk].reshape(whole, self.chunk)).argmax(axis=1)
         rest = x[whole * self.chunk :]
         if rest.size:
             at = np.append(at, np.abs(rest).argmax())
-        data, n_bits = bitpack.pack(at.astype(np.uint64), np.full(at.size, self._width, np.uint8))
-        kept = x[np.arange(at.size) * self.chunk + at]
-        return Messages.one([Messages(data, n_bits, 1, n_bits), numbers.write(kept, self.values)])
+        return np.asarray(np.arange(at.size) * self.chunk + at, np.int64)
 
-    def decode(self, reader: BitReader, d: int, worker: int, coins: PublicCoins) -> Vector:
-        parts = inside(reader)
+    def write_places(self, places: Places, d: int) -> Messages:
+        at = places - np.arange(places.size) * self.chunk
+        data, n_bits = bitpack.pack(at.astype(np.uint64), np.full(at.size, self._width, np.uint8))
+        return Messages(data, n_bits, 1, n_bits)
+
+    def read_places(self, parts: BitReader, d: int, worker: int, coins: PublicCoins) -> Places:
         k = self.size(d)
         at = parts.fixed(k, self._width)[:, 0].astype(np.int64)
         if int(at.max()) >= self.chunk or int(at[-1]) >= d - (k - 1) * self.chunk:
             raise WireError("a coordinate is said to be behind the end of its chunk")
-        x = np.zeros(d, np.float32)
-        x[np.arange(k) * self.chunk + at] = numbers.read(parts, k, self.values)
-        close(reader, parts)
-        return x
+        return np.asarray(np.arange(k) * self.chunk + at, np.int64)
+
+    def lost(self, d: int) -> float:
+        return 1 - 1 / min(self.chunk, d)
 
     def distortion(self, d: int) -> float:
-        return 1 - 1 / min(self.chunk, d) + numbers.error(self.values, self.size(d))
+        return self.lost(d) + numbers.error(self.values, self.size(d))
 
     @property
     def _width(self) -> int:

@@ -93,6 +93,9 @@ class Gspar(Compressor):
         bound = self.eps or (1 / self.density - 1 if self.density <= 0.75 else 1 / self.density)
         return bound + 2.0**-23 * (1 + bound)
 
+    def least_distortion(self, d: int) -> float:
+        return self.eps * (1 - 2.0**-20)  # Proposition G1; u is rounded
+
     def paper_bits(self, x: Vector) -> float:
         """What the authors count for a message on average, without signs: for comparison with their figures."""
         unit = self.unit(x)

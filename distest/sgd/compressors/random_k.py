@@ -5,18 +5,18 @@ from typing import Literal
 
 import numpy as np
 
-from distest.bits import BitReader, Messages, close, inside
+from distest.bits import BitReader, Messages
 from distest.coins import Coins, PublicCoins, Stream, below
 from distest.sgd import indices
 from distest.sgd import values as numbers
-from distest.sgd.compressor import CoinUse, Compressor
+from distest.sgd.compressor import CoinUse
 from distest.sgd.indices import Places
 from distest.sgd.problem import Vector
-from distest.sgd.values import Precision
+from distest.sgd.sparsifier import Sparsifier
 
 
 @dataclass(frozen=True)
-class RandomK(Compressor):
+class RandomK(Sparsifier):
     """k coordinates, every set of k with the same chance; the others become 0.
 
     density: share of the coordinates that is kept, rounded, at least one. k: their number; 0 leaves it to `density`.
@@ -31,7 +31,6 @@ class RandomK(Compressor):
     k: int = 0
     draw: Literal["public", "private"] = "public"
     scaled: bool = True
-    values: Precision = "float32"
 
     def __post_init__(self) -> None:
         indices.check_size("random_k", self.k, self.density)
@@ -48,25 +47,21 @@ class RandomK(Compressor):
         """Coordinates kept of d. Raises UsageError for k > d."""
         return indices.size("random_k", d, self.k, self.density)
 
-    def check(self, d: int) -> None:
-        self.size(d)
+    def choose(self, x: Vector, worker: int, coins: Coins) -> Places:
+        return drawn(self.size(x.size), x.size, worker, coins.public if self.draw == "public" else coins.private)
 
-    def encode(self, x: Vector, worker: int, coins: Coins) -> Messages:
-        k = self.size(x.size)
-        if self.draw == "public":
-            return Messages.one([numbers.write(x[drawn(k, x.size, worker, coins.public)], self.values)])
-        places = drawn(k, x.size, worker, coins.private)
-        return Messages.one([indices.write(places, x.size), numbers.write(x[places], self.values)])
+    def write_places(self, places: Places, d: int) -> Messages:
+        return indices.write(places if self.draw == "private" else places[:0], d)
 
-    def decode(self, reader: BitReader, d: int, worker: int, coins: PublicCoins) -> Vector:
-        parts = inside(reader)
+    def read_places(self, parts: BitReader, d: int, worker: int, coins: PublicCoins) -> Places:
         k = self.size(d)
-        places = drawn(k, d, worker, coins) if self.draw == "public" else indices.read(parts, k, d)
-        kept = numbers.read(parts, k, self.values)
-        x = np.zeros(d, np.float32)
-        x[places] = numbers.single(kept.astype(np.float64) * (d / k)) if self.scaled else kept
-        close(reader, parts)
-        return x
+        return drawn(k, d, worker, coins) if self.draw == "public" else indices.read(parts, k, d)
+
+    def lost(self, d: int) -> float:
+        return 1 - self.size(d) / d
+
+    def gain(self, d: int) -> float:
+        return d / self.size(d) if self.scaled else 1.0
 
     def distortion(self, d: int) -> float:
         """Of the choice, and where values are rounded of both by the triangle inequality."""
@@ -74,6 +69,13 @@ class RandomK(Compressor):
         factor = d / k if self.scaled else k / d
         rounding = (numbers.error(self.values, k) + (2.0**-47 if self.scaled else 0.0)) * factor
         return float((abs(factor - 1) ** 0.5 + rounding**0.5) ** 2)
+
+    def least_distortion(self, d: int) -> float:
+        return d / self.size(d) - 1 if self.scaled else 0.0
+
+    def paper_bits(self, x: Vector) -> float | None:
+        """The values alone."""
+        return numbers.BITS[self.values] * self.size(x.size)
 
 
 def drawn(k: int, d: int, worker: int, coins: Stream) -> Places:

@@ -5,21 +5,21 @@ from typing import ClassVar, Literal
 
 import numpy as np
 
-from distest.bits import BitReader, Messages, close, inside
+from distest.bits import BitReader, Messages
 from distest.coins import Coins, PublicCoins
 from distest.errors import UsageError
 from distest.kernels.largest import at_least
 from distest.sgd import indices
 from distest.sgd import values as numbers
-from distest.sgd.compressor import Compressor
+from distest.sgd.indices import Places
 from distest.sgd.problem import Vector
-from distest.sgd.values import Precision
+from distest.sgd.sparsifier import Sparsifier
 
 _LARGEST = float(np.finfo(np.float32).max)
 
 
 @dataclass(frozen=True)
-class Threshold(Compressor):
+class Threshold(Sparsifier):
     """The coordinates whose magnitude is at least a threshold, exactly; the others become 0.
 
     Their number is sent by Elias's delta code, so a vector with none costs 1 bit.
@@ -34,31 +34,28 @@ class Threshold(Compressor):
 
     threshold: float = 3.0
     unit: Literal["rms", "absolute"] = "rms"
-    values: Precision = "float32"
     unbiased: ClassVar[bool] = False
 
     def __post_init__(self) -> None:
         if not 0 <= self.threshold < float("inf"):
             raise UsageError(f"threshold keeps magnitudes of at least a finite number >= 0, got {self.threshold}")
 
-    def encode(self, x: Vector, worker: int, coins: Coins) -> Messages:
+    def choose(self, x: Vector, worker: int, coins: Coins) -> Places:
         bound = self.threshold
         if self.unit == "rms":
             bound *= float(np.sqrt(np.square(x, dtype=np.float64).mean()))
         places = at_least(x, bound) if bound <= _LARGEST else np.zeros(0, np.int64)
-        places = places[x[places] != 0]  # a threshold of 0 keeps what is there
-        count, chosen = indices.write_count(places.size), indices.write(places, x.size)
-        return Messages.one([count, chosen, numbers.write(x[places], self.values)])
+        return np.asarray(places[x[places] != 0])  # a threshold of 0 keeps what is there
 
-    def decode(self, reader: BitReader, d: int, worker: int, coins: PublicCoins) -> Vector:
-        parts = inside(reader)
-        places = indices.read(parts, indices.read_count(parts, d), d)
-        x = np.zeros(d, np.float32)
-        x[places] = numbers.read(parts, places.size, self.values)
-        close(reader, parts)
-        return x
+    def write_places(self, places: Places, d: int) -> Messages:
+        return Messages.one([indices.write_count(places.size), indices.write(places, d)])
+
+    def read_places(self, parts: BitReader, d: int, worker: int, coins: PublicCoins) -> Places:
+        return indices.read(parts, indices.read_count(parts, d), d)
+
+    def lost(self, d: int) -> float:
+        """Below d threshold^2 for the unit "rms" (with 2^-23 for the rounding of the bound)."""
+        return min(1.0, self.threshold**2 * (1 + 2.0**-22)) if self.unit == "rms" else 1.0
 
     def distortion(self, d: int) -> float:
-        """What is lost is below d threshold^2 for the unit "rms" (with 2^-23 for the rounding of the bound)."""
-        lost = min(1.0, self.threshold**2 * (1 + 2.0**-22)) if self.unit == "rms" else 1.0
-        return min(1.0, lost + numbers.error(self.values, d))
+        return min(1.0, self.lost(d) + numbers.error(self.values, d))

@@ -3,20 +3,18 @@
 from dataclasses import dataclass
 from typing import ClassVar
 
-import numpy as np
-
-from distest.bits import BitReader, Messages, close, inside
+from distest.bits import BitReader, Messages
 from distest.coins import Coins, PublicCoins
 from distest.kernels.largest import largest
 from distest.sgd import indices
 from distest.sgd import values as numbers
-from distest.sgd.compressor import Compressor
+from distest.sgd.indices import Places
 from distest.sgd.problem import Vector
-from distest.sgd.values import Precision
+from distest.sgd.sparsifier import Sparsifier
 
 
 @dataclass(frozen=True)
-class TopK(Compressor):
+class TopK(Sparsifier):
     """The k coordinates of largest magnitude, among equals those with the lowest indices; the others become 0.
 
     k is public: the indices cost about log2(d / k) + 1.5 bits each, the values 32 or 16.
@@ -30,7 +28,6 @@ class TopK(Compressor):
 
     density: float = 0.01
     k: int = 0
-    values: Precision = "float32"
     unbiased: ClassVar[bool] = False
 
     def __post_init__(self) -> None:
@@ -40,21 +37,21 @@ class TopK(Compressor):
         """Coordinates kept of d. Raises UsageError for k > d."""
         return indices.size("top_k", d, self.k, self.density)
 
-    def check(self, d: int) -> None:
-        self.size(d)
+    def choose(self, x: Vector, worker: int, coins: Coins) -> Places:
+        return largest(x, self.size(x.size))
 
-    def encode(self, x: Vector, worker: int, coins: Coins) -> Messages:
-        places = largest(x, self.size(x.size))
-        return Messages.one([indices.write(places, x.size), numbers.write(x[places], self.values)])
+    def write_places(self, places: Places, d: int) -> Messages:
+        return indices.write(places, d)
 
-    def decode(self, reader: BitReader, d: int, worker: int, coins: PublicCoins) -> Vector:
-        parts = inside(reader)
-        places = indices.read(parts, self.size(d), d)
-        x = np.zeros(d, np.float32)
-        x[places] = numbers.read(parts, places.size, self.values)
-        close(reader, parts)
-        return x
+    def read_places(self, parts: BitReader, d: int, worker: int, coins: PublicCoins) -> Places:
+        return indices.read(parts, self.size(d), d)
+
+    def lost(self, d: int) -> float:
+        return 1 - self.size(d) / d
 
     def distortion(self, d: int) -> float:
-        k = self.size(d)
-        return 1 - k / d + numbers.error(self.values, k)
+        return self.lost(d) + numbers.error(self.values, self.size(d))
+
+    def paper_bits(self, x: Vector) -> float | None:
+        """The values alone, as compression ratios of the literature count."""
+        return numbers.BITS[self.values] * self.size(x.size)

@@ -5,6 +5,7 @@ from typing import ClassVar
 
 from distest.sgd.compressor import Compressor
 from distest.sgd.compressors.sign import Sign
+from distest.sgd.feedback import Kind
 from distest.sgd.methods.mean import Mean
 
 
@@ -12,14 +13,14 @@ from distest.sgd.methods.mean import Mean
 class EfSignsgd(Mean):
     """Synchronous SGD on signs; each worker remembers what its signs have left out.
 
-    compressor, exchange, feedback, layers, small: as in `mean`.
+    compressor, exchange, feedback, layers, small, beta: as in `mean`.
 
     Source: Karimireddy, Rebjock, Stich, Jaggi, "Error feedback fixes SignSGD and other gradient compression schemes"
     (2019), Algorithm 1.
     """
 
     compressor: Compressor = field(default_factory=Sign)
-    feedback: bool = True
+    feedback: Kind = True
     layers: bool = True
     small: int = 0
     source: ClassVar[str] = "Karimireddy, Rebjock, Stich, Jaggi 2019, Algorithm 1"

@@ -12,7 +12,7 @@ from distest.sgd.methods.mean import Mean
 class GsparSgd(Mean):
     """Synchronous SGD on gradients sparsified at random with the least variance for their number, unbiased.
 
-    compressor, exchange, feedback, layers, small: as in `mean`.
+    compressor, exchange, feedback, layers, small, beta: as in `mean`.
 
     Source: Wangni, Wang, Liu, Zhang, "Gradient sparsification for communication-efficient distributed optimization"
     (2018), Algorithm 1.

@@ -5,12 +5,15 @@ from typing import ClassVar
 
 from distest.coins import Coins
 from distest.errors import UsageError
+from distest.sgd import crossover
 from distest.sgd.compressor import Compressor
 from distest.sgd.compressors.identity import Identity
 from distest.sgd.exchange import Exchange
 from distest.sgd.exchanges.all_gather import AllGather
+from distest.sgd.exchanges.parameter_server import ParameterServer
 from distest.sgd.fast import Fast
-from distest.sgd.layered import Layered
+from distest.sgd.feedback import Feedback, Kind
+from distest.sgd.layered import CUTS, by_tensor
 from distest.sgd.link import Link
 from distest.sgd.method import Method
 from distest.sgd.oracle import Oracle
@@ -23,57 +26,66 @@ from distest.sgd.state import State
 class Mean(Method):
     """Synchronous SGD: worker w sends C(g_w), or with error feedback C(g_w + e_w), and x follows the mean.
 
-    compressor: C. exchange: how the mean is made. feedback: each worker keeps e_w, what its messages have left out so
-    far; for compressors whose distortion bound is below 1, refused for others that state one. layers: each tensor is
-    coded by itself, those with fewer than `small` coordinates in single precision; not with exchanges that cut vectors
-    in parts.
+    compressor: C. exchange: how the mean is made. feedback: true, each worker keeps e_w, what its messages have left
+    out so far; "lowpass", a smoothed e_w (see `Feedback`); "ef21", a worker sends how its gradient differs from the sum
+    of all it has sent, and x follows the mean of these sums. For compressors whose distortion is below 1: above it the
+    memories may grow without end, of which there is a warning, and where they surely do it is refused. beta: of the
+    low pass. layers: each tensor is coded by itself, those with fewer than `small` coordinates in single precision;
+    not with exchanges that cut vectors in parts.
 
     Source: Seide, Fu, Droppo, Li, Yu, "1-bit stochastic gradient descent" (2014), error feedback; Karimireddy, Rebjock,
-    Stich, Jaggi, "Error feedback fixes SignSGD" (2019).
+    Stich, Jaggi, "Error feedback fixes SignSGD" (2019); Chen et al., "ScaleCom" (2020), low pass; Richtarik, Sokolov,
+    Fatkhullin, "EF21" (2021).
     """
 
     compressor: Compressor = field(default_factory=Identity)
     exchange: Exchange = field(default_factory=AllGather)
-    feedback: bool = False
+    feedback: Kind = False
     layers: bool = False
     small: int = 10_000
+    beta: float = 0.1
     source: ClassVar[str] = "Seide et al. 2014 (feedback); folklore"
+
+    def __post_init__(self) -> None:
+        if not 0 < self.beta <= 1:
+            raise UsageError(f"the low pass of a memory takes 0 < beta <= 1, got beta={self.beta}")
 
     def check(self, problem: Problem, workers: int) -> None:
         if self.layers and self.exchange.cuts:
-            raise UsageError("this exchange cuts vectors in W parts, not in tensors; use layers=false")
+            raise UsageError(CUTS)
+        if self.feedback == "ef21" and self.exchange not in (AllGather(), ParameterServer()):
+            raise UsageError(
+                "feedback=ef21 adds up means over all steps, and those of this exchange are rounded once more, so that "
+                "errors would add up too; use all_gather, or parameter_server with its usual downlink"
+            )
         code = self._code(problem.tensors)
         code.check(problem.d)
         self.exchange.check(code, problem.d, workers)
-        bound = code.distortion(problem.d)
-        if self.feedback and 1 <= bound < float("inf"):
-            raise UsageError(
-                f"error feedback needs a compressor that leaves out less than all, and this one may err by {bound:.3g} "
-                f"times the squared length of {problem.d} coordinates; use more bits, or feedback=false"
-            )
+        self.warnings(problem, workers)  # where feedback surely fails
+
+    def warnings(self, problem: Problem, workers: int) -> list[str]:
+        if not self.feedback:
+            return []
+        said = crossover.check_feedback(self._code(problem.tensors), problem.d)
+        return [] if said is None else [said]
 
     def fast(self) -> Method | None:
         return None if self.compressor != Identity() else replace(self, exchange=Fast(), layers=False)
 
     def round(self, state: State, rule: Rule, oracle: Oracle | None, link: Link, coins: Coins) -> None:
-        memory = state.own.setdefault("memory", {}) if self.feedback else {}
-        asked: dict[int, Vector] = {}
-
-        def own(worker: int) -> Vector:
-            assert oracle is not None  # somebody speaks
-            gradient = oracle.gradient(worker, state.x, state.step)
-            asked[worker] = gradient + memory[worker] if worker in memory else gradient
-            return asked[worker]
-
-        def sent(worker: int, said: Vector) -> None:
-            memory[worker] = asked[worker] - said
-
         here = coins.fold("step", state.step)
         code = self._code(state.tensors)
-        mean = self.exchange.mean(own, state.x.size, code, link, here, sent if self.feedback else None)
-        rule.apply(state, mean)
+        feedback = Feedback(state, oracle, self.feedback, self.beta)
+
+        def own(worker: int) -> Vector:
+            state.on_paper(code.paper_bits(feedback.of(worker)))
+            return feedback.of(worker)
+
+        mean = self.exchange.mean(own, state.x.size, code, link, here, feedback.heard if self.feedback else None)
+        if state.step == 0:
+            other = "parameter_server" if self.layers or self.feedback == "ef21" else "scatter_reduce"
+            crossover.check_gather(state, self.exchange, link, link.channel.ledger.payload("board"), other)
+        rule.apply(state, feedback.followed(mean))
 
     def _code(self, tensors: tuple[Tensor, ...]) -> Compressor:
-        if not self.layers:
-            return self.compressor
-        return Layered(self.compressor, tuple(tensor.size for tensor in tensors), self.small)
+        return by_tensor(self.compressor, tensors, self.layers, self.small)

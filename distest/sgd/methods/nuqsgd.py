@@ -12,7 +12,7 @@ from distest.sgd.methods.mean import Mean
 class Nuqsgd(Mean):
     """Synchronous SGD on gradients quantised to exponentially spaced levels, unbiased.
 
-    compressor, exchange, feedback, layers, small: as in `mean`.
+    compressor, exchange, feedback, layers, small, beta: as in `mean`.
 
     Source: Ramezani-Kebrya, Faghri, Markov, Aksenov, Alistarh, Roy, "NUQSGD: Provably communication-efficient
     data-parallel SGD via nonuniform quantization" (2021), Algorithm 1.

@@ -12,7 +12,7 @@ from distest.sgd.methods.mean import Mean
 class Qsgd(Mean):
     """Synchronous SGD on gradients quantised to equally spaced levels, unbiased.
 
-    compressor, exchange, feedback, layers, small: as in `mean`.
+    compressor, exchange, feedback, layers, small, beta: as in `mean`.
 
     Source: Alistarh, Grubic, Li, Tomioka, Vojnovic, "QSGD: Communication-efficient SGD via gradient quantization and
     encoding" (2017), Algorithm 1.

@@ -15,6 +15,7 @@ from distest.sgd.compressor import Compressor
 from distest.sgd.compressors.identity import Identity
 from distest.sgd.exchange import Exchange
 from distest.sgd.exchanges.all_gather import AllGather
+from distest.sgd.feedback import Feedback
 from distest.sgd.indices import Places
 from distest.sgd.link import Link
 from distest.sgd.method import Method
@@ -68,32 +69,23 @@ class Scalecom(Method):
 
     def round(self, state: State, rule: Rule, oracle: Oracle | None, link: Link, coins: Coins) -> None:
         d = state.x.size
-        memory = state.own.setdefault("memory", {})
-        asked: dict[int, Vector] = {}
+        feedback = Feedback(state, oracle, "lowpass", self.beta)
         places: list[Places] = []
-
-        def own(worker: int) -> Vector:
-            if worker not in asked:
-                assert oracle is not None  # somebody speaks
-                gradient = oracle.gradient(worker, state.x, state.step)
-                asked[worker] = gradient + memory[worker] if worker in memory else gradient
-            return asked[worker]
 
         def told(worker: int, reader: BitReader) -> None:
             places.append(self._read(reader, d))
 
         leader = state.step % link.workers
-        link.board(lambda worker: self._write(own(worker)), told, range(leader, leader + 1))
+        link.board(lambda worker: self._write(feedback.of(worker)), told, range(leader, leader + 1))
         here = coins.fold("step", state.step)
         sent = places[0]
-        mean = self.exchange.mean(lambda worker: own(worker)[sent], sent.size, self.values, link, here, None)
-        beta = np.float32(self.beta)
-        for worker, p in asked.items():
-            kept = beta * p
-            kept[sent] = 0
-            if worker in memory and self.beta < 1:
-                kept += (1 - beta) * memory[worker]
-            memory[worker] = kept
+
+        mean = self.exchange.mean(lambda worker: feedback.of(worker)[sent], sent.size, self.values, link, here, None)
+        for worker in feedback.speakers():
+            whole = np.zeros(d, np.float32)
+            whole[sent] = feedback.of(worker)[sent]
+            feedback.heard(worker, whole)
+            state.on_paper(32 * sent.size)
         update = np.zeros(d, np.float32)
         update[sent] = mean
         rule.apply(state, update)
@@ -102,7 +94,7 @@ class Scalecom(Method):
         """The places of the leader's largest coordinates."""
         d, k = p.size, self.size(p.size)
         if not self.chunks:
-            return indices.write(largest(p, k), d) if k < d else Messages.of_symbols(np.ones(1, np.uint8), 1)
+            return indices.message(largest(p, k), d)
         padded = np.full(k * self.chunk, -1, np.float32)
         padded[:d] = np.abs(p)
         at = padded.reshape(k, self.chunk).argmax(axis=1)
@@ -112,14 +104,7 @@ class Scalecom(Method):
     def _read(self, reader: BitReader, d: int) -> Places:
         k = self.size(d)
         if not self.chunks:
-            parts = inside(reader)
-            if k < d:
-                places = indices.read(parts, k, d)
-            else:
-                parts.fixed(1, 1)
-                places = np.arange(d)
-            close(reader, parts)
-            return places
+            return indices.of_message(reader, k, d)
         parts = inside(reader)
         at = parts.fixed(k, self._width)[:, 0].astype(np.int64)
         close(reader, parts)

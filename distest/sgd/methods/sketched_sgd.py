@@ -3,34 +3,23 @@
 from dataclasses import dataclass, field
 from typing import ClassVar
 
-import numpy as np
-
 from distest.coins import Coins
 from distest.errors import UsageError
 from distest.kernels.largest import largest
-from distest.sgd import indices, integers, values
+from distest.sgd import crossover, indices
 from distest.sgd.compressor import CoinUse
 from distest.sgd.compressors.identity import Identity
 from distest.sgd.exchange import Exchange
 from distest.sgd.exchanges.all_gather import AllGather
 from distest.sgd.link import Link
-from distest.sgd.memories import Memories
+from distest.sgd.memories import Memories, check_momentum
 from distest.sgd.method import Method
 from distest.sgd.oracle import Oracle
 from distest.sgd.problem import Problem
 from distest.sgd.rule import Rule
-from distest.sgd.sketch import (
-    MOST_COLUMNS,
-    VALUE_BITS,
-    candidates,
-    check_shape,
-    count_sketch,
-    fixed_point,
-    shift_for,
-)
+from distest.sgd.sketch import candidates, shift_for
+from distest.sgd.sketch_sum import Shape, add_up
 from distest.sgd.state import State
-
-_SHARE = 100  # coordinates for each column, where none are asked for
 
 
 @dataclass(frozen=True)
@@ -68,13 +57,10 @@ class SketchedSgd(Method):
 
     def __post_init__(self) -> None:
         indices.check_size("sketched_sgd", 0, self.density)
-        check_shape(self.rows, self.columns or 1)
+        check_momentum("sketched_sgd", self.momentum)
         if self.candidates < 1:
             raise UsageError(f"sketched_sgd asks for candidates >= 1 times the k coordinates, got {self.candidates}")
-        if not 1 <= self.precision <= VALUE_BITS:
-            raise UsageError(f"sketched_sgd takes a precision of 1 to {VALUE_BITS} bits, got {self.precision}")
-        if not 0 <= self.momentum < 1:
-            raise UsageError(f"sketched_sgd takes a momentum of at least 0 and below 1, got {self.momentum}")
+        self._shape.check()
 
     def check(self, problem: Problem, workers: int) -> None:
         shift_for(1.0, problem.d, workers)
@@ -83,30 +69,23 @@ class SketchedSgd(Method):
     def sizes(self, d: int) -> tuple[int, int, int]:
         """k, the number of candidates and that of columns."""
         k = indices.size("sketched_sgd", d, 0, self.density)
-        return k, min(d, self.candidates * k), self.columns or min(MOST_COLUMNS, -(-d // _SHARE))
+        return k, min(d, self.candidates * k), self._shape.columns_of(d)
+
+    @property
+    def _shape(self) -> Shape:
+        return Shape("sketched_sgd", self.rows, self.columns, self.precision)
 
     def round(self, state: State, rule: Rule, oracle: Oracle | None, link: Link, coins: Coins) -> None:
         d = state.x.size
         k, likely, columns = self.sizes(d)
         here = coins.fold("step", state.step)
         memories = Memories(state, oracle, self.momentum, "sketched_sgd")
-        told: list[float] = []
-        link.board(
-            lambda worker: values.write_magnitude(memories.of(worker)),
-            lambda worker, reader: told.append(values.read_magnitude(reader)),
-        )
-        shift = shift_for(max(told), d, link.workers) - (VALUE_BITS - self.precision)
-        sketch = count_sketch(d, self.rows, columns, here.public)
-        total = integers.total(
-            lambda worker: sketch.insert(fixed_point(memories.of(worker), shift)).ravel(),
-            self.rows * columns,
-            d << self.precision,
-            link,
-        ).reshape(self.rows, columns)
-        asked = candidates(sketch.query(total), likely)
+        summed = add_up(memories.of, d, self._shape, link, here)
+        estimates = summed.sketch.query(summed.table)
+        asked = candidates(estimates, likely)
         mean = self.exchange.mean(lambda worker: memories.of(worker)[asked], likely, Identity(), link, here, None)
         kept = largest(mean, k)
-        update = np.zeros(d, np.float32)
-        update[asked[kept]] = mean[kept]
-        memories.clear(asked[kept])
-        rule.apply(state, update)
+        if likely < d:
+            crossover.check_sketch(state, summed.signal(estimates[asked[kept]], mean[kept]))
+        memories.spoke(32 * (self.rows * columns + likely + k))
+        memories.follow(rule, asked[kept], mean[kept])

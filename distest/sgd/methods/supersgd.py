@@ -12,7 +12,7 @@ from distest.sgd.methods.mean import Mean
 class Supersgd(Mean):
     """Synchronous SGD without compression: what every other method is held against.
 
-    compressor, exchange, feedback, layers, small: as in `mean`.
+    compressor, exchange, feedback, layers, small, beta: as in `mean`.
     """
 
     compressor: Compressor = field(default_factory=Identity)

@@ -3,10 +3,7 @@
 from dataclasses import dataclass, field, replace
 from typing import ClassVar
 
-import numpy as np
-
 from distest.coins import Coins
-from distest.errors import UsageError
 from distest.kernels.largest import largest
 from distest.sgd import indices
 from distest.sgd.compressors.identity import Identity
@@ -14,7 +11,7 @@ from distest.sgd.exchange import Exchange
 from distest.sgd.exchanges.all_gather import AllGather
 from distest.sgd.fast import Fast
 from distest.sgd.link import Link
-from distest.sgd.memories import Memories
+from distest.sgd.memories import Memories, check_momentum
 from distest.sgd.method import Method
 from distest.sgd.oracle import Oracle
 from distest.sgd.problem import Problem
@@ -39,8 +36,7 @@ class TrueTopK(Method):
 
     def __post_init__(self) -> None:
         indices.check_size("true_top_k", 0, self.density)
-        if not 0 <= self.momentum < 1:
-            raise UsageError(f"true_top_k takes a momentum of at least 0 and below 1, got {self.momentum}")
+        check_momentum("true_top_k", self.momentum)
 
     def check(self, problem: Problem, workers: int) -> None:
         self.exchange.check(Identity(), problem.d, workers)
@@ -54,7 +50,4 @@ class TrueTopK(Method):
         here = coins.fold("step", state.step)
         mean = self.exchange.mean(memories.of, d, Identity(), link, here, None)
         kept = largest(mean, indices.size("true_top_k", d, 0, self.density))
-        update = np.zeros(d, np.float32)
-        update[kept] = mean[kept]
-        memories.clear(kept)
-        rule.apply(state, update)
+        memories.follow(rule, kept, mean[kept])

@@ -13,10 +13,23 @@ from distest.train_spec import check, normalise
 WORKERS = (8, 7)  # four ranks host two workers each of 8; 7 leaves somebody with one
 
 
-def methods() -> Iterator[dict[str, Any]]:
-    """Every method by name; and the mean of every compressor, over every exchange, with and without feedback."""
+VECTOR, MATRIX = "logistic:data=ionosphere", "softmax"
+SHORT: dict[str, dict[str, Any]] = {
+    "gspar_svrg": {"inner": 2},
+    "dgc": {"warmup": 2, "clip": 1.0, "density": 0.1},
+}  # seen whole in three steps
+
+
+def runs() -> Iterator[tuple[str, dict[str, Any]]]:
+    """Every method by name, those for matrices and of whole shards for a matrix; and the means."""
     for name in catalog.names("method"):
-        yield {"name": name}
+        yield MATRIX if name in ("power_sgd", "gspar_svrg") else VECTOR, {"name": name, **SHORT.get(name, {})}
+    for method in means():
+        yield VECTOR, method
+
+
+def means() -> Iterator[dict[str, Any]]:
+    """The mean of every compressor, over every exchange, with and without feedback, and of some with other kinds."""
     usual = {spec["name"]: spec for spec in map(catalog.describe, reversed(list(warming.compressors())))}
     yield {"name": "mean", "exchange": "common_scale"}
     yield {"name": "mean", "exchange": "common_scale:bits=8", "feedback": True}
@@ -25,7 +38,8 @@ def methods() -> Iterator[dict[str, Any]]:
             yield {"name": name, "exchange": exchange}
     for exchange in catalog.names("exchange"):
         for spec in usual.values():
-            for feedback in (False, True) if exchange != "tree" else (True,):  # a tree is rarely run without
+            kinds: tuple[Any, ...] = (True,) if exchange == "tree" else (False, True)  # a tree is rarely run without
+            for feedback in (*kinds, "lowpass", "ef21") if spec["name"] == "sign" else kinds:
                 yield {"name": "mean", "compressor": spec, "exchange": exchange, "feedback": feedback}
 
 
@@ -33,10 +47,10 @@ def work() -> None:
     transport = transport_at_hand()
     found = {}
     for workers in WORKERS:
-        for method in methods():
+        for problem, method in runs():
             table = {
                 "method": method,
-                "problem": "logistic:data=ionosphere",
+                "problem": problem,
                 "workers": workers,
                 "steps": 3,
                 "batch": 8,
@@ -44,11 +58,14 @@ def work() -> None:
             spec = check(normalise(table))
             try:
                 trials = training.plan(spec)
-            except UsageError:  # error feedback is not for this compressor
+            except UsageError:  # not for this problem, compressor or exchange
                 continue
             for record, _, _ in training.run(spec, trials, transport, keep_board=False):
-                keys = ("model_sha256", "digest", "payload_bits", "payload_bits_up", "payload_bits_down")
-                found[f"{workers} {record['label']}"] = {key: record[key] for key in keys}
+                keys = (
+                    *("model_sha256", "digest", "payload_bits", "payload_bits_up", "payload_bits_down", "paper_bits"),
+                    *("warnings", "gradient_evaluations"),
+                )
+                found[f"{workers} {problem} {record['label']}"] = {key: record[key] for key in keys}
     if transport.rank == 0:
         print(json.dumps(found))
 
