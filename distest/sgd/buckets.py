@@ -8,17 +8,20 @@ from dataclasses import dataclass
 from typing import ClassVar, Literal
 
 import numpy as np
+from numpy.typing import NDArray
 
 from distest.bits import BitReader, Messages
 from distest.coins import Coins, PublicCoins
 from distest.errors import UsageError
 from distest.kernels import bitpack, quantise
 from distest.kernels.quantise import Levels
-from distest.sgd import sparse, streams
+from distest.sgd import lengths, sparse, streams
 from distest.sgd.compressor import Compressor
 from distest.sgd.problem import Vector
 
 ROUNDING = 2.0**-12  # chances are multiples of 2^-16, levels float32: bound on their part, in squares of a gap
+
+_Floats = NDArray[np.float64]
 
 
 def check_bucket(name: str, bucket: int) -> None:
@@ -123,14 +126,44 @@ class BucketQuantiser(Compressor):
         Between levels a <= r <= b the mean squared error is (b - r)(r - a), in units of the norm.
         Source: Alistarh, Grubic, Li, Tomioka, Vojnovic, "QSGD" (2017), Lemma 3.1, before it is bounded.
         """
-        bucket = min(self.bucket, x.size)
-        norm, clip = self._norm
-        norms = np.repeat(quantise.norms_of(x, bucket, norm, clip).astype(np.float64), bucket)[: x.size]
         size = np.abs(x.astype(np.float64))
-        r = np.divide(size, norms, out=np.zeros(x.size), where=norms > 0)
-        levels = self._levels.magnitudes()
-        signed = levels if self._levels.zero else np.concatenate([-levels[::-1], levels])
-        cell = np.clip(np.searchsorted(signed, r, side="right") - 1, 0, signed.size - 2)
+        norms, r, cell, signed = self._between(x)
         inside = np.where(r <= 1, (signed[cell + 1] - r) * (r - signed[cell]), (r - 1) ** 2)
         total = float(np.square(size).sum())
         return float((np.square(norms) * inside).sum()) / total if total else 0.0
+
+    def expected_bits(self, x: Vector) -> float:
+        """Mean bits of a message of this very x, exactly but for the 16 bits of the chances.
+
+        For the codes "fixed", "dense" and "elias"; raises UsageError for the others, whose words depend on what became
+        of a whole bucket or vector. Source: docs/bounds.md, Proposition Q4.
+        """
+        if self.code not in ("fixed", "dense", "elias"):
+            raise UsageError(f"mean bits are known of the codes fixed, dense and elias, not of {self.code!r}")
+        norms, r, cell, signed = self._between(x)
+        bucket = min(self.bucket, x.size)
+        head, live = 32 * -(-x.size // bucket), np.greater(norms, 0)
+        if self.code == "fixed":
+            return float(head + self._levels.width * np.count_nonzero(live))
+        up = (np.minimum(r, 1) - signed[cell]) / (signed[cell + 1] - signed[cell])
+        numbers = np.arange(signed.size)
+        if not self._levels.zero:
+            half = signed.size // 2
+            numbers = np.where(numbers < half, half - numbers, numbers - half + 1)
+        low, high = numbers[cell], numbers[cell + 1]
+        if self.code == "dense":
+            return head + lengths.dense(low[live], high[live], up[live])
+        rows = np.zeros((3, -(-x.size // bucket) * bucket))
+        rows[:, : x.size] = low, high, up
+        low_rows, high_rows, up_rows = rows.reshape(3, -1, bucket)[:, live[::bucket]]
+        return head + lengths.sparse(low_rows.astype(np.int64), high_rows.astype(np.int64), up_rows)
+
+    def _between(self, x: Vector) -> tuple[_Floats, _Floats, NDArray[np.int64], _Floats]:
+        """Of each coordinate its bucket's norm, its share of that, and the cell that this is in, of signed levels."""
+        bucket = min(self.bucket, x.size)
+        norm, clip = self._norm
+        norms = np.repeat(quantise.norms_of(x, bucket, norm, clip).astype(np.float64), bucket)[: x.size]
+        r = np.divide(np.abs(x.astype(np.float64)), norms, out=np.zeros(x.size), where=norms > 0)
+        levels = self._levels.magnitudes()
+        signed = levels if self._levels.zero else np.concatenate([-levels[::-1], levels])
+        return norms, r, np.clip(np.searchsorted(signed, r, side="right") - 1, 0, signed.size - 2), signed

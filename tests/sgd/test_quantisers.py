@@ -59,8 +59,11 @@ TABLE = [  # bucket, law; with zero: l2, max, nuqsgd; without: l2, max, nuqsgd (
 
 @pytest.mark.parametrize("row", TABLE, ids=lambda row: f"{row[0]} {row[1]}")
 def test_variances_of_the_known_table(row: tuple[int, str, tuple[float, ...], tuple[float, ...]]) -> None:
-    """The means over vectors within 5 %; under the maximum norm, which is another for every vector, within twice the
-    spread over vectors."""
+    """The means over 30 vectors within 5 %, which are 2 standard errors for t3 under the l2 norm and 7 or more else.
+
+    Under the maximum norm a figure is that of one vector: 15 to 30 % from vector to vector for Gaussians, a factor of
+    2.5 for t3. It is held to twice the spread over vectors; see the next test for what is determined.
+    """
     bucket, law, *sides = row
     for levels, figures in zip(("zero", "nozero"), sides, strict=True):
         makers: list[BucketQuantiser] = [
@@ -91,6 +94,23 @@ def test_measured_variance_is_the_formula(compressor: BucketQuantiser) -> None:
         said = compressor.variance(x)
         assert abs(found - said) <= SE * spread + 2e-4 * said
         assert said <= compressor.distortion(x.size)
+
+
+@pytest.mark.parametrize("bucket", [64, 512, 8192])
+def test_the_maximum_norm_has_the_variance_of_its_largest_coordinate(bucket: int) -> None:
+    """Figures of the table under this norm are those of one vector each: what is determined is their relation to the
+    largest coordinate M, B M^2 / (6 s^2 |x|^2) on smooth data, and to each other, (15/14)^2."""
+    ratios, sides = [], []
+    for seed in range(30):
+        x = vector("gauss", bucket, seed)
+        with_zero, without = (Qsgd(bits=4, norm="max", levels=v).variance(x) for v in ("zero", "nozero"))  # type: ignore[arg-type]
+        wide = x.astype(np.float64)
+        ratios.append(with_zero / (bucket * np.abs(wide).max() ** 2 / (6 * 7**2 * np.square(wide).sum())))
+        sides.append(with_zero / without)
+    assert np.mean(ratios) == pytest.approx(1, abs=0.05)
+    assert np.mean(sides) == pytest.approx((15 / 14) ** 2, rel=0.02)
+    for zero, nozero in ((0.028, 0.024), (0.031, 0.027), (0.057, 0.049)):
+        assert zero / nozero == pytest.approx((15 / 14) ** 2, rel=0.05)
 
 
 def test_the_formula_tells_neighbours_apart() -> None:
@@ -190,51 +210,6 @@ def test_a_sparse_bucket_bit_by_bit() -> None:
     zeros = compressor.encode(np.zeros(12, np.float32), 0, KEY)
     assert zeros.n_bits == 96
     assert not zeros.data.any()
-
-
-def expected_bits(compressor: BucketQuantiser, x: Vector) -> float:
-    """The exact mean length of one bucket without the prefix, by summing over the distance to the coordinate before."""
-    size = np.abs(x.astype(np.float64))
-    norm = size.max() if compressor._norm[0] == "max" else np.square(size).sum() ** 0.5
-    levels = compressor._levels.magnitudes()
-    r = size / norm
-    cell = np.clip(np.searchsorted(levels, r, side="right") - 1, 0, levels.size - 2)
-    up = (r - levels[cell]) / (levels[cell + 1] - levels[cell])
-    length = np.array([0.0] + [len(omega(j)) for j in range(1, levels.size)])
-    off = np.where(cell == 0, up, 1.0)
-    total = 32 + float((off + up * length[cell + 1] + (1 - up) * length[cell]).sum())
-    gaps = np.array([0] + [len(omega(j)) for j in range(1, x.size + 1)], np.float64)
-    weights, places = np.ones(1), np.zeros(1, np.int64)
-    for i, q in enumerate(off, 1):
-        total += q * float(weights @ gaps[i - places])
-        weights, places = np.append(weights * (1 - q), q), np.append(places, i)
-        keep = weights > 1e-12
-        weights, places = weights[keep], places[keep]
-    return total
-
-
-def prefix_bits(compressor: BucketQuantiser, x: Vector, draws: int) -> tuple[float, float]:
-    """Mean and standard error of the bits without those of the number of coordinates."""
-    found = []
-    for t in range(draws):
-        key = KEY.fold("draw", t)
-        message = compressor.encode(x, 0, key)
-        y = compressor.decode(BitReader(message.data, message.n_bits), x.size, 0, key.public)
-        found.append(message.n_bits - len(omega(int(np.count_nonzero(y)) + 1)))
-    return float(np.mean(found)), float(np.std(found, ddof=1) / draws**0.5)
-
-
-@pytest.mark.parametrize(
-    "compressor",
-    [Qsgd(bits=4, code="elias"), Qsgd(bits=4, norm="max", code="elias"), Nuqsgd(bits=4, code="elias"),
-     Qsgd(bits=2, code="elias"), Terngrad(clip=0, code="elias")],
-    ids=catalog.label,
-)  # fmt: skip
-def test_measured_lengths_are_the_formula(compressor: BucketQuantiser) -> None:
-    for law in ("gauss", "t3"):
-        x = vector(law, 2048)
-        found, spread = prefix_bits(compressor, x, 60)
-        assert abs(found - expected_bits(compressor, x)) <= SE * spread
 
 
 def test_coordinates_off_zero_and_bits_stay_below_the_bounds_of_the_paper() -> None:
