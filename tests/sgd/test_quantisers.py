@@ -103,7 +103,7 @@ def test_the_maximum_norm_has_the_variance_of_its_largest_coordinate(bucket: int
     ratios, sides = [], []
     for seed in range(30):
         x = vector("gauss", bucket, seed)
-        with_zero, without = (Qsgd(bits=4, norm="max", levels=v).variance(x) for v in ("zero", "nozero"))  # type: ignore[arg-type]
+        with_zero, without = (Qsgd(bits=4, norm="max", levels=v).variance(x) for v in ("zero", "nozero"))
         wide = x.astype(np.float64)
         ratios.append(with_zero / (bucket * np.abs(wide).max() ** 2 / (6 * 7**2 * np.square(wide).sum())))
         sides.append(with_zero / without)
