@@ -47,11 +47,8 @@ class Rans(Codec):
         return Words.stack(rows) if rows else Words(np.zeros((0, 1), np.uint64), np.zeros((0, 1), np.uint8))
 
     def pack(self, symbols: NDArray[np.integer]) -> Messages:
-        rows = (
-            symbols
-            if symbols.dtype == np.uint8 and self.n == rans.ALPHABET
-            else checked(symbols, 0, self.n - 1, "Rans")
-        )
+        fits = symbols.dtype == np.uint8 and (symbols.size == 0 or int(symbols.max()) < self.n)
+        rows = symbols if fits else checked(symbols, 0, self.n - 1, "Rans")
         self._fit(rows.shape[1])
         small = np.ascontiguousarray(rows, np.uint8)
         if rows.shape[1] == 0:
