@@ -19,7 +19,7 @@ from distest.bits import BitReader, Messages
 from distest.codecs.elias_gamma import EliasGamma
 from distest.codecs.huffman import Huffman
 from distest.errors import UsageError
-from distest.kernels import bitpack, largest, planes
+from distest.kernels import bitpack, largest, planes, rans
 from distest.kernels._lazy import SMALL
 from distest.learning import sampling
 from distest.learning.fitting import merging
@@ -175,7 +175,7 @@ def _fits() -> None:
 
 
 def _streams() -> None:
-    """Codes in long streams, with and without own tables; symbols of any width; messages joined out of step."""
+    """Codes in long streams, with and without own tables, and rANS; symbols of any width; messages out of step."""
     symbols = 1 + np.arange(SMALL).reshape(-1, 2) % 7
     for code in (EliasGamma(), Huffman.from_weights(1 << np.arange(8))):
         for packed in (code.pack(symbols), code.encode(symbols[:8]).pack()):
@@ -188,3 +188,6 @@ def _streams() -> None:
     few = EliasGamma().encode(symbols[:1]).pack()
     joined = Messages.join([few, few, few])
     BitReader(joined.data, joined.n_bits).fixed(1, 3)
+    halves = rans.model(np.array([[rans.SLOTS // 2] * 2]))
+    stream, n_bits = rans.write(np.zeros(rans.LONGEST, np.uint8), halves)
+    rans.read(stream, 0, n_bits, rans.LONGEST, halves)

@@ -35,6 +35,7 @@ from distest.codecs.multiset import Multiset
 from distest.codecs.rans import Rans
 from distest.codecs.rice import Rice
 from distest.codecs.row import Row
+from distest.codecs.signed_omega import SignedOmega
 from distest.codecs.subset import Subset
 from distest.codecs.truncated_binary import TruncatedBinary
 from distest.codecs.unary import Unary
@@ -57,7 +58,7 @@ MORE_COMPRESSORS: tuple[dict[str, Any], ...] = (
 )
 CODECS: tuple[Codec, ...] = (
     Fixed(37), Fixed(1 << 62), TruncatedBinary(5), TruncatedBinary((1 << 62) - 5), Unary(), EliasGamma(), EliasDelta(),
-    EliasOmega(), Golomb(3), Golomb(1 << 40), Rice(0), Rice(5), Rice(40), Float32(),
+    EliasOmega(), SignedOmega(), Golomb(3), Golomb(1 << 40), Rice(0), Rice(5), Rice(40), Float32(),
     Huffman.from_weights(np.array([1])), Huffman.from_weights(np.arange(300) ** 3),
     Block(37, 5), Block(1000), Block(1 << 62, 2), Multiset(40),
     Multiset(1 << 40), Subset(50), Counted(1), Counted(37), Counted(1 << 31), Rans(2), Rans(17), Rans(256),

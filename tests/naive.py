@@ -61,6 +61,11 @@ def elias_omega(x: int) -> str:
     return word
 
 
+def signed_omega(x: int) -> str:
+    size = (x + 1) // 2
+    return elias_omega(size + 1) + ("" if x == 0 else "1" if x == 2 * size else "0")
+
+
 def block(row: Sequence[int], n: int, size: int) -> str:
     words = []
     for at in range(0, len(row), size):

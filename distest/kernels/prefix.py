@@ -20,8 +20,9 @@ from distest.kernels.bitpack import SPARE, Bytes, Codes
 Ints = NDArray[np.int64]
 
 HIGH = 1 << 62  # the largest symbol of the universal codes
+SIGNED_HIGH = 1 << 32  # the largest of the signed one
 MOST_ONES = 1 << 20  # a unary run of this many ones is no code word, so no decoder runs on for ever
-FIXED, TRUNCATED, GAMMA, DELTA, OMEGA, GOLOMB, HUFFMAN = range(7)
+FIXED, TRUNCATED, GAMMA, DELTA, OMEGA, GOLOMB, HUFFMAN, SIGNED_OMEGA = range(8)
 ENDED, INVALID, TAKEN = -1, -2, -3
 WINDOW = 14  # bits of a look-up in decode_table: four of them fit in the 57 bits of one load
 LOOKUP = 12  # bits of the look-up of a Huffman code
@@ -183,6 +184,8 @@ def _one(peek: _Peek, at: int, column: Column) -> tuple[int, int]:
         return _tail(peek, at, 1, length - 1)
     if column.kind == OMEGA:
         return _omega(peek, at)
+    if column.kind == SIGNED_OMEGA:
+        return _signed_omega(peek, at)
     if column.kind == GOLOMB:
         return _golomb(peek, at, column)
     if column.kind == TRUNCATED:
@@ -224,6 +227,16 @@ def _omega(peek: _Peek, at: int) -> tuple[int, int]:
         x, at = _tail(peek, at, 0, x + 1)
         if x < 0:
             return x, at
+
+
+def _signed_omega(peek: _Peek, at: int) -> tuple[int, int]:
+    x, at = _omega(peek, at)
+    if x < 2:
+        return (x if x < 0 else 0), at
+    if peek.ended(at + 1):
+        return ENDED, at
+    folded = 2 * x - 3 + peek.bits(at, 1)
+    return (folded if folded <= SIGNED_HIGH else INVALID), at + 1
 
 
 def _golomb(peek: _Peek, at: int, column: Column) -> tuple[int, int]:

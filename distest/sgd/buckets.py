@@ -12,14 +12,16 @@ from numpy.typing import NDArray
 
 from distest.bits import BitReader, Messages
 from distest.coins import Coins, PublicCoins
-from distest.errors import UsageError, WireError
+from distest.errors import UsageError
 from distest.kernels import bitpack, quantise
 from distest.kernels.quantise import Levels
-from distest.sgd import sparse
+from distest.sgd import lengths, sparse, streams
 from distest.sgd.compressor import Compressor
 from distest.sgd.problem import Vector
 
 ROUNDING = 2.0**-12  # chances are multiples of 2^-16, levels float32: bound on their part, in squares of a gap
+
+_Floats = NDArray[np.float64]
 
 
 def check_bucket(name: str, bucket: int) -> None:
@@ -34,17 +36,26 @@ def check_bits(name: str, bits: int) -> None:
         raise UsageError(f"{name} takes 2 to 8 bits a coordinate, a sign and a level, got bits={bits}")
 
 
+def check_code(name: str, code: str, levels: str) -> None:
+    """Raise UsageError for a code that needs a level at 0 where there is none."""
+    if code == "dense" and levels == "nozero":
+        raise UsageError(f"the code 'dense' of {name} saves the sign of a level at 0, and levels='nozero' has no 0")
+
+
 @dataclass(frozen=True)
 class BucketQuantiser(Compressor):
     """Norms of all buckets, 32 bits each, then what is in those whose norm is not 0.
 
-    bucket: coordinates that share a norm, the last bucket takes what is left. code: "fixed", `width` bits a coordinate
-    in planes (see `kernels/planes.py`); "elias", each norm followed by the number of coordinates off 0 and, for each
-    of them, the distance from the one before, the sign and the index of the level (see `sgd/sparse.py`).
+    bucket: coordinates that share a norm, the last bucket takes what is left. code: "fixed", `width`
+    bits a coordinate in planes (see `kernels/planes.py`). "dense", for every coordinate the index of its level plus 1
+    in Elias' recursive code, and a sign where that is not 0. "rans", one table of frequencies of all symbols and their
+    rANS stream (see `codecs/rans.py`). Bucket by bucket (see `sgd/sparse.py`): "elias" and "rice", the norm, the number
+    of coordinates off 0 and, for each of them, the distance from the one before, the sign and the index of the level;
+    "shortest", 2 bits that choose among 0, fixed, elias and rice.
     """
 
     bucket: int = 8192
-    code: Literal["fixed", "elias"] = "fixed"
+    code: Literal["fixed", "dense", "rans", "elias", "rice", "shortest"] = "fixed"
     unbiased: ClassVar[bool] = True
 
     @property
@@ -63,9 +74,11 @@ class BucketQuantiser(Compressor):
         words = quantise.Words.of(
             coins.private.splitmix_key(), worker, lambda n: coins.private.words(range(worker, worker + 1), n)[0]
         )
-        if self.code == "elias":
+        if self.code != "fixed":
             norms, symbols = quantise.symbols_of(x, bucket, norm, clip, levels, words)
-            return sparse.pack(norms, symbols, x.size, bucket, levels)
+            if self.code == "dense" or self.code == "rans":
+                return streams.pack(norms, symbols, levels, self.code)
+            return sparse.pack(norms, symbols, x.size, bucket, levels, self.code)
         head = 4 * -(-x.size // bucket)
         data = np.empty(head + (x.size * levels.width + 7) // 8 + bitpack.SPARE, np.uint8)
         norms, count = quantise.encode(x, bucket, norm, clip, levels, words, data[head:])
@@ -88,8 +101,12 @@ class BucketQuantiser(Compressor):
 
     def _read(self, reader: BitReader, out: Vector, scale: float | None) -> None:
         d, bucket, levels = out.size, min(self.bucket, out.size), self._levels
-        if self.code == "elias":
-            norms, coordinates, symbols = sparse.unpack(reader, d, bucket, levels)
+        if self.code == "dense" or self.code == "rans":
+            norms, planes = streams.unpack(reader, d, bucket, levels, self.code)
+            quantise.decode(planes, norms, bucket, levels, out, scale)
+            return
+        if self.code != "fixed":
+            norms, coordinates, symbols = sparse.unpack(reader, d, bucket, levels, self.code)
             values = quantise.values(symbols, norms[coordinates // bucket], levels)
             if scale is None:
                 out[...] = 0
@@ -100,7 +117,7 @@ class BucketQuantiser(Compressor):
         head = 32 * -(-d // bucket)
         data, start, _ = reader.raw()
         reader.need(head)
-        norms = checked_norms(bitpack.unpack(data, start, 32, head // 32))
+        norms = streams.checked_norms(bitpack.unpack(data, start, 32, head // 32))
         body = quantise.present(norms, bucket, d) * levels.width
         reader.need(head + body)
         quantise.decode(bitpack.cut(data, start + head, body), norms, bucket, levels, out, scale)
@@ -116,21 +133,44 @@ class BucketQuantiser(Compressor):
         Between levels a <= r <= b the mean squared error is (b - r)(r - a), in units of the norm.
         Source: Alistarh, Grubic, Li, Tomioka, Vojnovic, "QSGD" (2017), Lemma 3.1, before it is bounded.
         """
-        bucket = min(self.bucket, x.size)
-        norm, clip = self._norm
-        norms = np.repeat(quantise.norms_of(x, bucket, norm, clip).astype(np.float64), bucket)[: x.size]
         size = np.abs(x.astype(np.float64))
-        r = np.divide(size, norms, out=np.zeros(x.size), where=norms > 0)
-        levels = self._levels.magnitudes()
-        signed = levels if self._levels.zero else np.concatenate([-levels[::-1], levels])
-        cell = np.clip(np.searchsorted(signed, r, side="right") - 1, 0, signed.size - 2)
+        norms, r, cell, signed = self._between(x)
         inside = np.where(r <= 1, (signed[cell + 1] - r) * (r - signed[cell]), (r - 1) ** 2)
         total = float(np.square(size).sum())
         return float((np.square(norms) * inside).sum()) / total if total else 0.0
 
+    def expected_bits(self, x: Vector) -> float:
+        """Mean bits of a message of this very x, exactly but for the 16 bits of the chances.
 
-def checked_norms(patterns: NDArray[np.uint64]) -> NDArray[np.float32]:
-    """Norms from their bits. Raises WireError for one that is negative, infinite or no number."""
-    if bool((patterns >= np.uint64(0x7F800000)).any()):
-        raise WireError("a norm is negative or not finite")
-    return patterns.astype(np.uint32).view(np.float32)
+        For the codes "fixed", "dense" and "elias"; raises UsageError for the others, whose words depend on what became
+        of a whole bucket or vector. Source: docs/bounds.md, Proposition Q4.
+        """
+        if self.code not in ("fixed", "dense", "elias"):
+            raise UsageError(f"mean bits are known of the codes fixed, dense and elias, not of {self.code!r}")
+        norms, r, cell, signed = self._between(x)
+        bucket = min(self.bucket, x.size)
+        head, live = 32 * -(-x.size // bucket), np.greater(norms, 0)
+        if self.code == "fixed":
+            return float(head + self._levels.width * np.count_nonzero(live))
+        up = (np.minimum(r, 1) - signed[cell]) / (signed[cell + 1] - signed[cell])
+        numbers = np.arange(signed.size)
+        if not self._levels.zero:
+            half = signed.size // 2
+            numbers = np.where(numbers < half, half - numbers, numbers - half + 1)
+        low, high = numbers[cell], numbers[cell + 1]
+        if self.code == "dense":
+            return head + lengths.dense(low[live], high[live], up[live])
+        rows = np.zeros((3, -(-x.size // bucket) * bucket))
+        rows[:, : x.size] = low, high, up
+        low_rows, high_rows, up_rows = rows.reshape(3, -1, bucket)[:, live[::bucket]]
+        return head + lengths.sparse(low_rows.astype(np.int64), high_rows.astype(np.int64), up_rows)
+
+    def _between(self, x: Vector) -> tuple[_Floats, _Floats, NDArray[np.int64], _Floats]:
+        """Of each coordinate its bucket's norm, its share of that, and the cell that this is in, of signed levels."""
+        bucket = min(self.bucket, x.size)
+        norm, clip = self._norm
+        norms = np.repeat(quantise.norms_of(x, bucket, norm, clip).astype(np.float64), bucket)[: x.size]
+        r = np.divide(np.abs(x.astype(np.float64)), norms, out=np.zeros(x.size), where=norms > 0)
+        levels = self._levels.magnitudes()
+        signed = levels if self._levels.zero else np.concatenate([-levels[::-1], levels])
+        return norms, r, np.clip(np.searchsorted(signed, r, side="right") - 1, 0, signed.size - 2), signed

@@ -30,6 +30,7 @@ from distest.codecs.multiset import Multiset
 from distest.codecs.rans import Rans
 from distest.codecs.rice import Rice
 from distest.codecs.row import Row
+from distest.codecs.signed_omega import SignedOmega
 from distest.codecs.truncated_binary import TruncatedBinary
 from distest.codecs.unary import Unary
 from distest.errors import UsageError, WireError
@@ -37,8 +38,8 @@ from distest.kernels import _lazy
 
 SYMBOL_CODES: list[SymbolCodec] = [
     Fixed(2), Fixed(37), Fixed(1 << 62), TruncatedBinary(2), TruncatedBinary(5), TruncatedBinary(64),
-    TruncatedBinary((1 << 62) - 5), Unary(), EliasGamma(), EliasDelta(), EliasOmega(), Golomb(1), Golomb(3),
-    Golomb(8), Golomb(1000), Golomb(1 << 40), Rice(0), Rice(1), Rice(5), Rice(40), Float32(),
+    TruncatedBinary((1 << 62) - 5), Unary(), EliasGamma(), EliasDelta(), EliasOmega(), SignedOmega(),
+    Golomb(1), Golomb(3), Golomb(8), Golomb(1000), Golomb(1 << 40), Rice(0), Rice(1), Rice(5), Rice(40), Float32(),
     Huffman.from_weights(np.array([1])), Huffman.from_weights(np.array([5, 0, 0, 2, 9, 9])),
     Huffman.from_weights(np.array([1, 1, 2, 3, 5, 8, 13, 21, 34, 55, 89, 144, 233, 377, 610, 987, 1597])),
 ]  # fmt: skip
@@ -229,7 +230,7 @@ NAIVE: list[tuple[SymbolCodec, str, tuple[int, ...]]] = [
     (TruncatedBinary(64), "truncated_binary", (64,)), (TruncatedBinary(100), "truncated_binary", (100,)),
     (Unary(), "unary", ()), (Golomb(1), "golomb", (1,)), (Golomb(7), "golomb", (7,)), (Rice(0), "rice", (0,)),
     (Rice(4), "rice", (4,)), (EliasGamma(), "elias_gamma", ()), (EliasDelta(), "elias_delta", ()),
-    (EliasOmega(), "elias_omega", ()),
+    (EliasOmega(), "elias_omega", ()), (SignedOmega(), "signed_omega", ()),
 ]  # fmt: skip
 
 
@@ -291,7 +292,7 @@ def golden_codec(name: str, parameters: list[Any]) -> Codec:
     classes: dict[str, Any] = {
         codec.__name__: codec
         for codec in (Fixed, TruncatedBinary, Unary, EliasGamma, EliasDelta, EliasOmega, Golomb, Rice, Block,
-                      Multiset, Float32, Rans)
+                      Multiset, Float32, Rans, SignedOmega)
     }  # fmt: skip
     if name == "Huffman":
         return Huffman.from_weights(np.array(parameters))

@@ -1,4 +1,6 @@
-"""rANS: near the entropy, the same bits on both roads, safe on any bytes, tables that are the same everywhere."""
+"""rANS: near the entropy, the same bits on all roads, safe on any bytes, tables that are the same everywhere."""
+
+from typing import Any
 
 import numpy as np
 import pytest
@@ -7,14 +9,24 @@ from distest.bits import BitReader, Messages
 from distest.codecs.rans import Rans
 from distest.errors import UsageError, WireError
 from distest.kernels import bitpack, rans
+from distest.kernels._lazy import jitted
 from distest.kernels.prefix import ENDED, INVALID
 
 
-@pytest.fixture(params=["small", "kernel"])
+@pytest.fixture(params=["small", "kernel", "vectors"])
 def road(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
-    small = request.param == "small"
-    monkeypatch.setattr("distest.kernels.rans.worth_compiling", lambda n_items: not small)
+    take(request.param, monkeypatch)
     return str(request.param)
+
+
+def take(road: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """One of the three roads, with 32 coders from 4300 symbols on."""
+    loops = jitted("rans_vectors")
+    if road == "vectors" and not loops.HERE:
+        pytest.skip("this machine has no AVX-512 (or numba was told not to use it), which the third road is made of")
+    monkeypatch.setattr(rans, "LONGEST", 4300)
+    monkeypatch.setattr("distest.kernels.rans.worth_compiling", lambda n_items: road != "small")
+    monkeypatch.setattr(loops, "HERE", road == "vectors")
 
 
 def gaussians(n: int, step: float, seed: int = 0) -> np.ndarray[tuple[int], np.dtype[np.uint8]]:
@@ -35,24 +47,84 @@ def test_long_rows_cost_their_entropy(step: float, more: float) -> None:
     assert np.array_equal(Rans(256).decode(BitReader(packed.data, packed.n_bits), symbols.shape), symbols)
 
 
-@pytest.mark.parametrize("n", [1, 2, 7, 8, 4095, 4096, 4097, 4103, 20_001])
-def test_both_roads_write_and_read_the_same(n: int, monkeypatch: pytest.MonkeyPatch) -> None:
+SIZES = [1, 2, 7, 8, 4095, 4096, 4097, 4103, 4299, 4300, 4301, 4320, 4351, 20_001]
+
+
+def one_case(n: int, contexts: int) -> tuple[rans.Model, Any, Any]:
+    """Tables, symbols and contexts, of very unequal frequencies."""
     rng = np.random.default_rng(n)
-    tables = rans.model(np.stack([rans.frequencies(rng.integers(0, 9, 40) ** 4 + 1) for _ in range(5)]))
-    symbols, contexts = rng.integers(0, 40, n).astype(np.uint8), rng.integers(0, 5, n).astype(np.uint8)
-    streams = []
-    for worth in (False, True):
-        monkeypatch.setattr("distest.kernels.rans.worth_compiling", lambda n_items, worth=worth: worth)
-        data, n_bits = rans.write(symbols, tables, contexts)
-        streams.append((data.tobytes(), n_bits))
-        for shift in (0, 3, 8):
-            out = bitpack.room(n_bits + shift)
-            bitpack.append(data, n_bits, out, shift)
-            found, end, status = rans.read(out, shift, shift + n_bits, n, tables, contexts)
+    tables = rans.model(np.stack([rans.frequencies(rng.integers(0, 9, 40) ** 4 + 1) for _ in range(contexts)]))
+    symbols = rng.integers(0, 40, n).astype(np.uint8)
+    return tables, symbols, rng.integers(0, contexts, n).astype(np.uint8) if contexts > 1 else None
+
+
+@pytest.mark.parametrize("n", SIZES)
+@pytest.mark.parametrize("contexts", [1, 5, 16])
+def test_a_stream_is_read_from_any_bit_on_and_misses_its_end(n: int, contexts: int, road: str) -> None:
+    tables, symbols, which = one_case(n, contexts)
+    data, n_bits = rans.write(symbols, tables, which)
+    for shift in (0, 3, 8):
+        out = bitpack.room(n_bits + shift)
+        bitpack.append(data, n_bits, out, shift)
+        for more in (0, 1000):  # what follows is another's
+            found, end, status = rans.read(out, shift, shift + n_bits, n, tables, which)
             assert (end, status) == (shift + n_bits, 0)
             assert np.array_equal(found, symbols)
-            assert rans.read(out, shift, shift + n_bits - 1, n, tables, contexts)[2] == ENDED
-    assert streams[0] == streams[1]
+            out = np.concatenate((out, np.full(more, 255, np.uint8)))
+        assert rans.read(out, shift, shift + n_bits - 1, n, tables, which)[2] == ENDED
+
+
+@pytest.mark.parametrize("n", SIZES)
+@pytest.mark.parametrize("contexts", [1, 5, 16])
+def test_all_roads_write_the_same(n: int, contexts: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    tables, symbols, which = one_case(n, contexts)
+    streams = []
+    for road in ("small", "kernel", *(("vectors",) if jitted("rans_vectors").HERE else ())):
+        with monkeypatch.context() as patch:
+            take(road, patch)
+            assert rans.lanes(n) == (1 if n < 4096 else 8 if n < 4300 else 32)
+            data, n_bits = rans.write(symbols, tables, which)
+            streams.append((data.tobytes(), n_bits))
+    assert all(stream == streams[0] for stream in streams)
+
+
+def test_all_roads_say_the_same_of_damaged_streams(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Symbols, end and status, whatever the bytes are; 400 streams of 32 coders, flipped, cut or noise."""
+    rng = np.random.default_rng(5)
+    roads = ("kernel", *(("vectors",) if jitted("rans_vectors").HERE else ()))
+    for contexts in (1, 16):
+        tables, symbols, which = one_case(4777, contexts)
+        with monkeypatch.context() as patch:
+            take("kernel", patch)
+            data, n_bits = rans.write(symbols, tables, which)
+        for t in range(200):
+            hurt, end = data.copy(), n_bits if t % 2 else int(rng.integers(1024, n_bits))
+            if t % 3:
+                hurt[int(rng.integers(n_bits // 8))] ^= np.uint8(rng.integers(1, 256))
+            else:
+                hurt[128 * (t % 2) :] = rng.integers(0, 256, hurt.size - 128 * (t % 2), np.uint8)
+            said = []
+            for road in roads:
+                with monkeypatch.context() as patch:
+                    take(road, patch)
+                    found, at, status = rans.read(hurt, 0, end, symbols.size, tables, which)
+                    said.append((at, status, b"" if status else found.tobytes()))
+            assert all(one == said[0] for one in said)
+            assert said[0][1] or said[0][2] == symbols.tobytes() or t % 3
+
+
+def test_the_reader_of_vectors_stays_inside_the_stream() -> None:
+    """Where no 32 words are left it stops, even if the symbols need none."""
+    loops = jitted("rans_vectors")
+    if not loops.HERE:
+        pytest.skip("this machine has no AVX-512 (or numba was told not to use it)")
+    tables, n = rans.model(np.array([[4096]])), 64
+    states, out, none = np.full(32, rans.START, np.uint32), np.full(n, 9, np.uint8), np.empty(0, np.uint8)
+    assert loops.decode(np.empty(0, np.uint8), 0, none, tables.slots, states, out) == (0, 0)
+    assert loops.decode(np.zeros(62, np.uint8), 31, none, tables.slots, states, out) == (0, 0)
+    assert (out == 9).all()
+    assert loops.decode(np.zeros(64, np.uint8), 32, none, tables.slots, states, out) == (n, 0)
+    assert not out.any()
 
 
 def test_writing_is_what_the_definition_says(road: str) -> None:
@@ -105,7 +177,7 @@ def test_damaged_streams_are_symbols_or_refused(road: str) -> None:
     symbols = gaussians(5000, 0.8)[None]
     sent = Rans(256).pack(symbols)
     refused = 0
-    for _ in range(200 if road == "kernel" else 20):
+    for _ in range(20 if road == "small" else 200):
         data = sent.data.copy()
         at = int(rng.integers(0, sent.n_bits // 8))
         data[at] ^= np.uint8(rng.integers(1, 256))
@@ -131,6 +203,7 @@ def test_a_row_of_one_symbol_costs_its_table_and_the_coders() -> None:
     sent = Rans(2).pack(np.zeros((2, 10_000), np.int64))
     assert sent.count == 2
     assert sent.lengths == 25 + 8 * 32
+    assert rans.LONGEST == 1 << 21  # fewer symbols are not worth the bits of 32 coders
     assert not Rans(2).decode(BitReader(sent.data, sent.n_bits), (2, 10_000)).any()
 
 

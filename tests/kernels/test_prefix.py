@@ -18,6 +18,7 @@ from distest.codecs.elias_omega import EliasOmega
 from distest.codecs.golomb import Golomb
 from distest.codecs.huffman import Huffman
 from distest.codecs.rice import Rice
+from distest.codecs.signed_omega import SignedOmega
 from distest.codecs.truncated_binary import TruncatedBinary
 from distest.codecs.unary import Unary
 from distest.errors import WireError
@@ -25,7 +26,8 @@ from distest.kernels import bitpack, prefix
 from distest.kernels._lazy import SMALL
 
 CODES: list[SymbolCodec] = [
-    EliasGamma(), EliasDelta(), EliasOmega(), Rice(0), Rice(1), Rice(9), Golomb(3), Unary(), TruncatedBinary(200),
+    EliasGamma(), EliasDelta(), EliasOmega(), SignedOmega(), Rice(0), Rice(1), Rice(9), Golomb(3), Unary(),
+    TruncatedBinary(200),
     Huffman.from_weights(np.array([1 << max(40 - x, 0) for x in range(60)])), Huffman.from_weights(np.arange(256)),
 ]  # fmt: skip
 

@@ -23,6 +23,7 @@ from distest.sgd.problem import Vector
 
 KEY, _ = coins.from_seed(11)
 SE = 4.5
+CODES: tuple[Any, ...] = ("dense", "fixed", "rans", "elias", "rice", "shortest")
 
 
 @lru_cache
@@ -58,8 +59,11 @@ TABLE = [  # bucket, law; with zero: l2, max, nuqsgd; without: l2, max, nuqsgd (
 
 @pytest.mark.parametrize("row", TABLE, ids=lambda row: f"{row[0]} {row[1]}")
 def test_variances_of_the_known_table(row: tuple[int, str, tuple[float, ...], tuple[float, ...]]) -> None:
-    """The means over vectors within 5 %; under the maximum norm, which is another for every vector, within twice the
-    spread over vectors."""
+    """The means over 30 vectors within 5 %, which are 2 standard errors for t3 under the l2 norm and 7 or more else.
+
+    Under the maximum norm a figure is that of one vector: 15 to 30 % from vector to vector for Gaussians, a factor of
+    2.5 for t3. It is held to twice the spread over vectors; see the next test for what is determined.
+    """
     bucket, law, *sides = row
     for levels, figures in zip(("zero", "nozero"), sides, strict=True):
         makers: list[BucketQuantiser] = [
@@ -90,6 +94,23 @@ def test_measured_variance_is_the_formula(compressor: BucketQuantiser) -> None:
         said = compressor.variance(x)
         assert abs(found - said) <= SE * spread + 2e-4 * said
         assert said <= compressor.distortion(x.size)
+
+
+@pytest.mark.parametrize("bucket", [64, 512, 8192])
+def test_the_maximum_norm_has_the_variance_of_its_largest_coordinate(bucket: int) -> None:
+    """Figures of the table under this norm are those of one vector each: what is determined is their relation to the
+    largest coordinate M, B M^2 / (6 s^2 |x|^2) on smooth data, and to each other, (15/14)^2."""
+    ratios, sides = [], []
+    for seed in range(30):
+        x = vector("gauss", bucket, seed)
+        with_zero, without = (Qsgd(bits=4, norm="max", levels=v).variance(x) for v in ("zero", "nozero"))
+        wide = x.astype(np.float64)
+        ratios.append(with_zero / (bucket * np.abs(wide).max() ** 2 / (6 * 7**2 * np.square(wide).sum())))
+        sides.append(with_zero / without)
+    assert np.mean(ratios) == pytest.approx(1, abs=0.05)
+    assert np.mean(sides) == pytest.approx((15 / 14) ** 2, rel=0.02)
+    for zero, nozero in ((0.028, 0.024), (0.031, 0.027), (0.057, 0.049)):
+        assert zero / nozero == pytest.approx((15 / 14) ** 2, rel=0.05)
 
 
 def test_the_formula_tells_neighbours_apart() -> None:
@@ -191,51 +212,6 @@ def test_a_sparse_bucket_bit_by_bit() -> None:
     assert not zeros.data.any()
 
 
-def expected_bits(compressor: BucketQuantiser, x: Vector) -> float:
-    """The exact mean length of one bucket without the prefix, by summing over the distance to the coordinate before."""
-    size = np.abs(x.astype(np.float64))
-    norm = size.max() if compressor._norm[0] == "max" else np.square(size).sum() ** 0.5
-    levels = compressor._levels.magnitudes()
-    r = size / norm
-    cell = np.clip(np.searchsorted(levels, r, side="right") - 1, 0, levels.size - 2)
-    up = (r - levels[cell]) / (levels[cell + 1] - levels[cell])
-    length = np.array([0.0] + [len(omega(j)) for j in range(1, levels.size)])
-    off = np.where(cell == 0, up, 1.0)
-    total = 32 + float((off + up * length[cell + 1] + (1 - up) * length[cell]).sum())
-    gaps = np.array([0] + [len(omega(j)) for j in range(1, x.size + 1)], np.float64)
-    weights, places = np.ones(1), np.zeros(1, np.int64)
-    for i, q in enumerate(off, 1):
-        total += q * float(weights @ gaps[i - places])
-        weights, places = np.append(weights * (1 - q), q), np.append(places, i)
-        keep = weights > 1e-12
-        weights, places = weights[keep], places[keep]
-    return total
-
-
-def prefix_bits(compressor: BucketQuantiser, x: Vector, draws: int) -> tuple[float, float]:
-    """Mean and standard error of the bits without those of the number of coordinates."""
-    found = []
-    for t in range(draws):
-        key = KEY.fold("draw", t)
-        message = compressor.encode(x, 0, key)
-        y = compressor.decode(BitReader(message.data, message.n_bits), x.size, 0, key.public)
-        found.append(message.n_bits - len(omega(int(np.count_nonzero(y)) + 1)))
-    return float(np.mean(found)), float(np.std(found, ddof=1) / draws**0.5)
-
-
-@pytest.mark.parametrize(
-    "compressor",
-    [Qsgd(bits=4, code="elias"), Qsgd(bits=4, norm="max", code="elias"), Nuqsgd(bits=4, code="elias"),
-     Qsgd(bits=2, code="elias"), Terngrad(clip=0, code="elias")],
-    ids=catalog.label,
-)  # fmt: skip
-def test_measured_lengths_are_the_formula(compressor: BucketQuantiser) -> None:
-    for law in ("gauss", "t3"):
-        x = vector(law, 2048)
-        found, spread = prefix_bits(compressor, x, 60)
-        assert abs(found - expected_bits(compressor, x)) <= SE * spread
-
-
 def test_coordinates_off_zero_and_bits_stay_below_the_bounds_of_the_paper() -> None:
     x, d = vector("gauss", 8192), 8192
     for bits in (2, 3, 4):
@@ -269,11 +245,11 @@ def test_codes_say_the_same() -> None:
     for maker in (Qsgd, Nuqsgd):
         for levels in ("zero", "nozero"):
             said = []
-            for code in ("fixed", "elias"):
+            for code in CODES[levels == "nozero" :]:
                 compressor = maker(bits=4, bucket=1000, levels=levels, code=code)
                 message = compressor.encode(x, 3, KEY)
                 said.append(compressor.decode(BitReader(message.data, message.n_bits), x.size, 3, KEY.public))
-            assert (said[0] == said[1]).all()
+            assert all((one == said[0]).all() for one in said)
 
 
 def test_sign_is_the_mean_magnitude_and_its_distortion_is_exact() -> None:
@@ -366,7 +342,7 @@ def test_options_out_of_range_are_one_sentence(name: str, options: dict[str, Any
 
 
 @pytest.mark.parametrize("pattern", [0x7F800000, 0x7FC00000, 0x80000000, 0xBF800000])
-@pytest.mark.parametrize("code", ["fixed", "elias"])
+@pytest.mark.parametrize("code", ["fixed", "dense", "rans", "elias", "rice"])
 def test_a_norm_that_is_none_is_damage(pattern: int, code: Any) -> None:
     data = np.zeros(64, np.uint8)
     data[:4] = np.frombuffer(pattern.to_bytes(4, "big"), np.uint8)

@@ -25,6 +25,14 @@ _features = binding.get_host_cpu_features()
 if config.CPU_FEATURES is None and config.ENABLE_AVX and _features.get("avx512fp16"):  # type: ignore[attr-defined]
     config.CPU_FEATURES = f"{_features.flatten()},-prefer-256-bit"  # type: ignore[attr-defined]
 
+
+def machine_has(*features: str) -> bool:
+    """Whether kernels are compiled for a machine with these features, by LLVM's names."""
+    if config.CPU_FEATURES is not None:  # type: ignore[attr-defined]
+        return set(config.CPU_FEATURES.split(",")) >= {f"+{feature}" for feature in features}  # type: ignore[attr-defined]
+    return bool(config.ENABLE_AVX) and all(_features.get(feature, False) for feature in features)  # type: ignore[attr-defined]
+
+
 F = TypeVar("F", bound=Callable[..., Any])
 FLAGS: dict[str, Any] = {
     "cache": True, "nogil": True, "error_model": "numpy", "boundscheck": False, "_nrt": False

@@ -21,6 +21,8 @@ from distest.kernels.prefix import (
     LOOKUP_AT,
     MOST_ONES,
     OMEGA,
+    SIGNED_HIGH,
+    SIGNED_OMEGA,
     STARTS_AT,
     SYMBOLS_AT,
     TRUNCATED,
@@ -106,6 +108,18 @@ def omega(data: Array, at: int, limit: int) -> Step:
 
 
 @inline
+def signed_omega(data: Array, at: int, limit: int) -> Step:
+    """The omega word of a size plus 1, behind it a sign where the size is not 0; as one number, folded."""
+    x, at = omega(data, at, limit)
+    if x < 2:
+        return (x if x < 0 else i64(0)), at
+    if at >= limit:
+        return ENDED, at
+    folded = 2 * x - 3 + i64(read(data, at, 1))
+    return (folded if folded <= SIGNED_HIGH else i64(INVALID)), at + 1
+
+
+@inline
 def golomb(data: Array, at: int, limit: int, short: int, cutoff: int, m: int) -> Step:
     """A run of ones (the quotient), a zero, the remainder in truncated binary."""
     quotient = i64(0)
@@ -166,6 +180,8 @@ def one(data: Array, at: int, limit: int, kind: int, a: int, b: int, c: int, tab
         return delta(data, at, limit)
     if kind == OMEGA:
         return omega(data, at, limit)
+    if kind == SIGNED_OMEGA:
+        return signed_omega(data, at, limit)
     if kind == TRUNCATED:
         return phase_in(data, at, limit, a, b)
     if kind == HUFFMAN:

@@ -1,4 +1,4 @@
-"""numba loops of `distest.kernels.rans`: eight coders in registers, then what is left one by one.
+"""numba loops of `distest.kernels.rans`: eight coders in registers; otherwise round after round with all in memory.
 
 Numbers and indices are unsigned and 64 bits wide in here: nothing is promoted, and numba does not look for negative
 indices, which costs as much as the rest. The numbers stay below 2^32.
@@ -37,49 +37,81 @@ def filled(x: Any, words: Array, p: Any) -> Any:
     return (longer if short else x), p + u64(short)
 
 
+@inline
+def written(
+    x: Any, i: Any, symbols: Array, many: bool, which: Array, shift: Any, pushes: Array, words: Array, p: Any
+) -> Any:
+    """The number with symbol i written, and the place of the word written last."""
+    e = u64(symbols[i])
+    if many:
+        e = (e << shift) | u64(which[i])
+    return put(x, e, pushes, words, p)
+
+
+@inline
+def eight_written(
+    a: Any, b: Any, c: Any, d: Any, g: Any, h: Any, j: Any, m: Any, i: Any,
+    symbols: Array, many: bool, which: Array, shift: Any, pushes: Array, words: Array, p: Any,
+) -> Any:  # fmt: skip
+    """`written` for symbols i + 7 .. i; `many` is spelled out by the caller, so that no loop asks for it."""
+    m, p = written(m, i + u64(7), symbols, many, which, shift, pushes, words, p)
+    j, p = written(j, i + u64(6), symbols, many, which, shift, pushes, words, p)
+    h, p = written(h, i + u64(5), symbols, many, which, shift, pushes, words, p)
+    g, p = written(g, i + u64(4), symbols, many, which, shift, pushes, words, p)
+    d, p = written(d, i + u64(3), symbols, many, which, shift, pushes, words, p)
+    c, p = written(c, i + u64(2), symbols, many, which, shift, pushes, words, p)
+    b, p = written(b, i + u64(1), symbols, many, which, shift, pushes, words, p)
+    a, p = written(a, i, symbols, many, which, shift, pushes, words, p)
+    return a, b, c, d, g, h, j, m, p
+
+
+@inline
+def taken(x: Any, i: Any, out: Array, many: bool, which: Array, slots: Array, words: Array, p: Any) -> Any:
+    """The number with symbol i read, and the place of the next word."""
+    place = x & u64(4095)
+    if many:
+        place |= u64(which[i]) << u64(12)
+    e = u64(slots[place])
+    out[i] = u8(e)
+    return filled(step(x, e), words, p)
+
+
 @kernel
-def encode(symbols: Array, which: Array, pushes: Array, states: Array, words: Array) -> Any:
+def encode(symbols: Array, which: Array, bits: int, pushes: Array, states: Array, words: Array) -> Any:
     """Fill words from their end; return where they begin. states: the first and then the last numbers.
 
-    words: one more than symbols; the first may be written and does not count.
+    words: one more than symbols; the first may be written and does not count. bits: of a context.
     """
     p = u64(words.size)
-    n = u64(symbols.size)
     many = which.size > 0
+    shift = u64(bits)
     lanes = u64(states.size)
-    whole = n - n % u64(8) if lanes == u64(8) else u64(0)
-    i = n
-    while i > whole:
-        i -= u64(1)
-        e = u64(symbols[i])
-        if many:
-            e |= u64(which[i]) << u64(8)
-        x, p = put(u64(states[i % lanes]), e, pushes, words, p)
-        states[i % lanes] = u32(x)
-    if whole == u64(0):
+    i = u64(symbols.size)
+    rest = i % lanes
+    while i > u64(0) and (lanes != u64(8) or i % lanes > u64(0)):
+        size = rest if rest > u64(0) else lanes
+        i -= size
+        rest = u64(0)
+        for j in range(size):
+            k = size - u64(1) - u64(j)
+            x, p = written(u64(states[k]), i + k, symbols, many, which, shift, pushes, words, p)
+            states[k] = u32(x)
+    if i == u64(0):
         return p
     a, b, c, d = u64(states[0]), u64(states[1]), u64(states[2]), u64(states[3])
     g, h, j, m = u64(states[4]), u64(states[5]), u64(states[6]), u64(states[7])
-    while i > u64(0):
-        i -= u64(8)
-        if many:
-            m, p = put(m, u64(symbols[i + u64(7)]) | (u64(which[i + u64(7)]) << u64(8)), pushes, words, p)
-            j, p = put(j, u64(symbols[i + u64(6)]) | (u64(which[i + u64(6)]) << u64(8)), pushes, words, p)
-            h, p = put(h, u64(symbols[i + u64(5)]) | (u64(which[i + u64(5)]) << u64(8)), pushes, words, p)
-            g, p = put(g, u64(symbols[i + u64(4)]) | (u64(which[i + u64(4)]) << u64(8)), pushes, words, p)
-            d, p = put(d, u64(symbols[i + u64(3)]) | (u64(which[i + u64(3)]) << u64(8)), pushes, words, p)
-            c, p = put(c, u64(symbols[i + u64(2)]) | (u64(which[i + u64(2)]) << u64(8)), pushes, words, p)
-            b, p = put(b, u64(symbols[i + u64(1)]) | (u64(which[i + u64(1)]) << u64(8)), pushes, words, p)
-            a, p = put(a, u64(symbols[i]) | (u64(which[i]) << u64(8)), pushes, words, p)
-        else:
-            m, p = put(m, u64(symbols[i + u64(7)]), pushes, words, p)
-            j, p = put(j, u64(symbols[i + u64(6)]), pushes, words, p)
-            h, p = put(h, u64(symbols[i + u64(5)]), pushes, words, p)
-            g, p = put(g, u64(symbols[i + u64(4)]), pushes, words, p)
-            d, p = put(d, u64(symbols[i + u64(3)]), pushes, words, p)
-            c, p = put(c, u64(symbols[i + u64(2)]), pushes, words, p)
-            b, p = put(b, u64(symbols[i + u64(1)]), pushes, words, p)
-            a, p = put(a, u64(symbols[i]), pushes, words, p)
+    if many:
+        while i > u64(0):
+            i -= u64(8)
+            a, b, c, d, g, h, j, m, p = eight_written(
+                a, b, c, d, g, h, j, m, i, symbols, True, which, shift, pushes, words, p
+            )
+    else:
+        while i > u64(0):
+            i -= u64(8)
+            a, b, c, d, g, h, j, m, p = eight_written(
+                a, b, c, d, g, h, j, m, i, symbols, False, which, shift, pushes, words, p
+            )
     states[0], states[1], states[2], states[3] = u32(a), u32(b), u32(c), u32(d)
     states[4], states[5], states[6], states[7] = u32(g), u32(h), u32(j), u32(m)
     return p
@@ -89,79 +121,35 @@ def encode(symbols: Array, which: Array, pushes: Array, states: Array, words: Ar
 def decode(words: Array, count: int, which: Array, slots: Array, states: Array, out: Array) -> Any:
     """Read symbols into out; return the number of words used, above `count` where they ended early.
 
-    words: `count` and eight more.
+    words: `count`, and one more for each coder. states: the numbers before and behind.
     """
     n = u64(out.size)
     many = which.size > 0
     lanes = u64(states.size)
-    whole = n - n % u64(8) if lanes == u64(8) else u64(0)
     most = u64(count)
-    low = u64(4095)
     p = u64(0)
     i = u64(0)
-    if whole > u64(0):
+    if lanes == u64(8):
+        whole = n - n % u64(8)
         a, b, c, d = u64(states[0]), u64(states[1]), u64(states[2]), u64(states[3])
         g, h, j, m = u64(states[4]), u64(states[5]), u64(states[6]), u64(states[7])
         while i < whole and p <= most:
-            if many:
-                e = u64(slots[(u64(which[i]) << u64(12)) | (a & low)])
-                out[i] = u8(e)
-                a, p = filled(step(a, e), words, p)
-                e = u64(slots[(u64(which[i + u64(1)]) << u64(12)) | (b & low)])
-                out[i + u64(1)] = u8(e)
-                b, p = filled(step(b, e), words, p)
-                e = u64(slots[(u64(which[i + u64(2)]) << u64(12)) | (c & low)])
-                out[i + u64(2)] = u8(e)
-                c, p = filled(step(c, e), words, p)
-                e = u64(slots[(u64(which[i + u64(3)]) << u64(12)) | (d & low)])
-                out[i + u64(3)] = u8(e)
-                d, p = filled(step(d, e), words, p)
-                e = u64(slots[(u64(which[i + u64(4)]) << u64(12)) | (g & low)])
-                out[i + u64(4)] = u8(e)
-                g, p = filled(step(g, e), words, p)
-                e = u64(slots[(u64(which[i + u64(5)]) << u64(12)) | (h & low)])
-                out[i + u64(5)] = u8(e)
-                h, p = filled(step(h, e), words, p)
-                e = u64(slots[(u64(which[i + u64(6)]) << u64(12)) | (j & low)])
-                out[i + u64(6)] = u8(e)
-                j, p = filled(step(j, e), words, p)
-                e = u64(slots[(u64(which[i + u64(7)]) << u64(12)) | (m & low)])
-                out[i + u64(7)] = u8(e)
-                m, p = filled(step(m, e), words, p)
-            else:
-                e = u64(slots[a & low])
-                out[i] = u8(e)
-                a, p = filled(step(a, e), words, p)
-                e = u64(slots[b & low])
-                out[i + u64(1)] = u8(e)
-                b, p = filled(step(b, e), words, p)
-                e = u64(slots[c & low])
-                out[i + u64(2)] = u8(e)
-                c, p = filled(step(c, e), words, p)
-                e = u64(slots[d & low])
-                out[i + u64(3)] = u8(e)
-                d, p = filled(step(d, e), words, p)
-                e = u64(slots[g & low])
-                out[i + u64(4)] = u8(e)
-                g, p = filled(step(g, e), words, p)
-                e = u64(slots[h & low])
-                out[i + u64(5)] = u8(e)
-                h, p = filled(step(h, e), words, p)
-                e = u64(slots[j & low])
-                out[i + u64(6)] = u8(e)
-                j, p = filled(step(j, e), words, p)
-                e = u64(slots[m & low])
-                out[i + u64(7)] = u8(e)
-                m, p = filled(step(m, e), words, p)
+            a, p = taken(a, i, out, many, which, slots, words, p)
+            b, p = taken(b, i + u64(1), out, many, which, slots, words, p)
+            c, p = taken(c, i + u64(2), out, many, which, slots, words, p)
+            d, p = taken(d, i + u64(3), out, many, which, slots, words, p)
+            g, p = taken(g, i + u64(4), out, many, which, slots, words, p)
+            h, p = taken(h, i + u64(5), out, many, which, slots, words, p)
+            j, p = taken(j, i + u64(6), out, many, which, slots, words, p)
+            m, p = taken(m, i + u64(7), out, many, which, slots, words, p)
             i += u64(8)
         states[0], states[1], states[2], states[3] = u32(a), u32(b), u32(c), u32(d)
         states[4], states[5], states[6], states[7] = u32(g), u32(h), u32(j), u32(m)
     while i < n and p <= most:
-        k = i % lanes
-        base = u64(which[i]) << u64(12) if many else u64(0)
-        e = u64(slots[base | (u64(states[k]) & low)])
-        out[i] = u8(e)
-        x, p = filled(step(u64(states[k]), e), words, p)
-        states[k] = u32(x)
-        i += u64(1)
+        size = lanes if lanes <= n - i else n - i
+        for j in range(size):
+            k = u64(j)
+            x, p = taken(u64(states[k]), i + k, out, many, which, slots, words, p)
+            states[k] = u32(x)
+        i += size
     return p

@@ -5,7 +5,7 @@ from typing import Literal
 
 from distest.errors import UsageError
 from distest.kernels.quantise import Levels
-from distest.sgd.buckets import ROUNDING, BucketQuantiser, check_bits, check_bucket
+from distest.sgd.buckets import ROUNDING, BucketQuantiser, check_bits, check_bucket, check_code
 
 _RATIOS = {2: 0.1, 3: 0.5, 4: 0.5, 5: 0.5, 6: 0.9, 7: 0.9, 8: 0.95}
 
@@ -18,7 +18,7 @@ class Nuqsgd(BucketQuantiser):
     coordinates that share a norm. levels: "zero", 0 and multiplier^j for j = 0..2^(bits-1) - 2; "nozero", multiplier^j
     for j = 0..2^(bits-1) - 1 and no 0, as the code behind published figures has it. multiplier: above 0, at most
     0.999; by default 0.1 for 2 bits, 0.5 for 3 to 5, 0.9 for 6 and 7, 0.95 for 8: at 0.5 an eighth of the squared
-    length may be lost however many bits there are. code: "fixed", or "elias" of the index of a level.
+    length may be lost however many bits there are. code: as of `qsgd`, of the index of a level.
 
     Source: Ramezani-Kebrya, Faghri, Markov, Aksenov, Alistarh, Roy, "NUQSGD: Provably Communication-efficient
     Data-parallel SGD via Nonuniform Quantization" (2021).
@@ -32,6 +32,7 @@ class Nuqsgd(BucketQuantiser):
     def __post_init__(self) -> None:
         check_bits("nuqsgd", self.bits)
         check_bucket("nuqsgd", self.bucket)
+        check_code("nuqsgd", self.code, self.levels)
         if not 0 < self._ratio <= 0.999:
             raise UsageError(f"the multiplier of nuqsgd is above 0 and at most 0.999, got {self.multiplier}")
         if self._levels.magnitudes()[int(self.levels == "zero")] < 2.0**-126:

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from distest.kernels.quantise import Levels
-from distest.sgd.buckets import ROUNDING, BucketQuantiser, check_bits, check_bucket
+from distest.sgd.buckets import ROUNDING, BucketQuantiser, check_bits, check_bucket, check_code
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -13,8 +13,9 @@ class Qsgd(BucketQuantiser):
 
     bits: of a coordinate in the code "fixed", 2 to 8. norm: "l2", the method of the paper; "max", which its
     experiments used. bucket: coordinates that share a norm. levels: "zero", 0, 1/s, ..., 1 with s = 2^(bits-1) - 1;
-    "nozero", the odd multiples of 1 / (2^bits - 1), as the code behind published figures has it. code: "fixed", or
-    "elias", which pays where most coordinates are rounded to 0.
+    "nozero", the odd multiples of 1 / (2^bits - 1), as the code behind published figures has it. code: "fixed";
+    "rans", nearly the entropy of the symbols; the paper's "dense", and "elias", which pays where most coordinates are
+    rounded to 0; "rice", like it; "shortest", for each bucket the best of fixed, elias and rice.
 
     Source: Alistarh, Grubic, Li, Tomioka, Vojnovic, "QSGD: Communication-Efficient SGD via Gradient Quantization and
     Encoding" (2017), Section 3.
@@ -27,6 +28,7 @@ class Qsgd(BucketQuantiser):
     def __post_init__(self) -> None:
         check_bits("qsgd", self.bits)
         check_bucket("qsgd", self.bucket)
+        check_code("qsgd", self.code, self.levels)
 
     @property
     def _levels(self) -> Levels:

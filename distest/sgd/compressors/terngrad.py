@@ -12,7 +12,8 @@ class Terngrad(BucketQuantiser):
     """Every coordinate becomes -n, 0 or n at random, n the greatest magnitude of its bucket, after clipping.
 
     clip: what is greater than clip root mean squares of the bucket is cut down to that, so the mean is off; 0 for no
-    clipping, then it is right. bucket: coordinates that share n. code: "fixed", 2 bits a coordinate, or "elias".
+    clipping, then it is right. bucket: coordinates that share n. code: "fixed", 2 bits a coordinate, or
+    another of those of `qsgd`.
 
     Source: Wen, Xu, Yan, Wu, Wang, Chen, Li, "TernGrad: Ternary Gradients to Reduce Communication in Distributed Deep
     Learning" (2017), which clips at 2.5 deviations of gradients taken to have mean 0.

@@ -11,13 +11,11 @@ from distest.rank import guarded, leave
 from distest.train_spec import check, normalise
 
 WORKERS = (8, 7)  # four ranks host two workers each of 8; 7 leaves somebody with one
-
-
 VECTOR, MATRIX = "logistic:data=ionosphere", "softmax"
-SHORT: dict[str, dict[str, Any]] = {
+SHORT: dict[str, dict[str, Any]] = {  # seen whole in three steps
     "gspar_svrg": {"inner": 2},
     "dgc": {"warmup": 2, "clip": 1.0, "density": 0.1},
-}  # seen whole in three steps
+}
 
 
 def runs() -> Iterator[tuple[str, dict[str, Any]]]:
