@@ -8,6 +8,7 @@ import numpy as np
 from distest.bits import BitReader, Messages
 from distest.sgd.problem import Vector
 from distest.wire.channel import Channel, Tally
+from distest.wire.mailbox import Mailbox, open_mailbox
 from distest.wire.turn import Turn
 
 Encode = Callable[[int], Messages]
@@ -69,6 +70,10 @@ class Link:
         self.channel.swap(
             turn, lambda worker, owner: encode(worker), lambda worker, owner, reader: decode(owner, reader)
         )
+
+    def mailbox(self, hear: Decode, answer: Encode) -> Mailbox:
+        """Messages to one worker and back, in the order in which the server handles them: `Mailbox`."""
+        return open_mailbox(self.channel, self._next, hear, answer)
 
     def _exchange(self, turn: Turn, encode: Encode, decode: Decode) -> None:
         def speak(block: range) -> Messages:

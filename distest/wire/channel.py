@@ -102,19 +102,16 @@ class Channel:
         message to "each" is booked once for every server, one to "servers" once. Raises as `exchange` does.
         """
         self._admit(turn)
-        chunk = self._announced(turn, speak)
+        self._book_one(turn, self._announced(turn, speak), hear)
 
-        def heard(block: range, reader: BitReader) -> Tally:
-            hear(reader)
-            return np.zeros(0, np.int64)
+    def compose(self, turn: Turn, speak: Callable[[], Words | Messages]) -> Chunk:
+        """The message of a turn to or from one party, on the rank of who writes it: for a mailbox, which moves it."""
+        return self._say(turn, turn.speakers, lambda block: speak())
 
-        _, entry = self._hear(turn, 0, range(1), chunk, heard)
-        parties = range(self.parties) if turn.readers == "each" else range(1)
-        self.ledger.book(turn, parties, entry.n_bits, len(parties) * entry.n_bits, entry.n_bits)
-        self.ledger.wire_bytes = self._transport.wire_bytes - self._wire_before
-        self._turns.append(turn_digest(turn, [block_digest(range(0), chunk)]))
-        if self.board is not None:
-            self.board.posts.append(Post(turn, (chunk,)))
+    def deliver(self, turn: Turn, chunk: Chunk, hear: Callable[[BitReader], None]) -> None:
+        """Hear and book a message to or from one party that a mailbox has moved, on the referee's rank."""
+        self._admit(turn)
+        self._book_one(turn, chunk, hear)
 
     def swap(
         self, turn: Turn, speak: Callable[[int, int], Messages], hear: Callable[[int, int, BitReader], None]
@@ -137,6 +134,16 @@ class Channel:
             rows.append((party, owner, entry.n_bits, *np.frombuffer(entry.digest, np.int64)))
             told.append(chunk)
         self._book_peers(turn, rows, told)
+
+    @property
+    def turns(self) -> int:
+        """Turns so far, as this rank has seen them."""
+        return len(self._turns)
+
+    @property
+    def transport(self) -> Transport:
+        """What moves the bytes: for a mailbox."""
+        return self._transport
 
     def unbooked_total(self, x: NDArray[np.float32], out: NDArray[np.float32]) -> None:
         """out = the sum of float32 arrays of all ranks by the transport itself, which is no turn and in no book.
@@ -174,6 +181,22 @@ class Channel:
         self._turns = [bytes(row) for row in turns]
         self._wire_before = self._transport.wire_bytes - self.ledger.wire_bytes
 
+    def _book_one(self, turn: Turn, chunk: Chunk, hear: Callable[[BitReader], None]) -> None:
+        """A turn of one message."""
+
+        def heard(block: range, reader: BitReader) -> Tally:
+            hear(reader)
+            return np.zeros(0, np.int64)
+
+        writer = range(1) if turn.from_referee else turn.speakers
+        _, entry = self._hear(turn, 0, writer, chunk, heard)
+        parties = (turn.speakers or range(self.parties)) if turn.readers == "each" else writer
+        self.ledger.book(turn, parties, entry.n_bits, len(parties) * entry.n_bits, entry.n_bits)
+        self.ledger.wire_bytes = self._transport.wire_bytes - self._wire_before
+        self._turns.append(turn_digest(turn, [block_digest(range(0) if turn.from_referee else writer, chunk)]))
+        if self.board is not None:
+            self.board.posts.append(Post(turn, (chunk,)))
+
     def _spread(self, turn: Turn) -> bool:
         """Whether each rank hears its own servers: asked for, allowed, and every rank has somebody to hear."""
         if self.hearing == "central" or turn.readers == "board" or self.board is not None:
@@ -188,10 +211,14 @@ class Channel:
         if turn.round != len(self._turns) and self.hosts_referee:
             raise ModelError(f"turns are numbered in order: round {len(self._turns)} is due, not {turn.round}")
         if turn.from_referee:
-            if speakers or self.model != "blackboard":
+            if self.model != "blackboard" or (speakers and turn.readers != "each"):
                 raise ModelError(
                     f"round {turn.round}: the referee speaks for itself and in the blackboard model alone, this is "
                     f"{self.model} and the speakers are {speakers}"
+                )
+            if speakers and speakers[-1] >= self.parties:
+                raise ModelError(
+                    f"round {turn.round}: the referee speaks to {speakers}, there are {self.parties} parties"
                 )
             return
         if not speakers or speakers[-1] >= self.parties:

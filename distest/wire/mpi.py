@@ -26,6 +26,7 @@ class Mpi(Transport):
         self._comm = comm
         self.rank, self.size = comm.rank, comm.size
         self.wire_bytes = 0
+        self._leaving: list[tuple[MPI.Request, NDArray[np.uint8]]] = []
 
     @staticmethod
     def library() -> str:
@@ -96,6 +97,29 @@ class Mpi(Transport):
 
     def barrier(self) -> None:
         self._comm.Barrier()
+
+    def post(self, chunk: Chunk, rank: int, tag: int) -> None:
+        head = np.frombuffer(np.int64(chunk.n_bits).tobytes(), np.uint8)
+        letter = np.concatenate((head, chunk.payload))
+        self._leaving = [(request, kept) for request, kept in self._leaving if not request.Test()]
+        self._leaving.append((self._comm.Isend(letter, rank, tag), letter))
+        self.wire_bytes += letter.size
+
+    def fetch(self, rank: int | None = None, tag: int | None = None) -> tuple[int, Chunk]:
+        status = MPI.Status()
+        self._comm.Probe(MPI.ANY_SOURCE if rank is None else rank, MPI.ANY_TAG if tag is None else tag, status)
+        letter = np.empty(status.Get_count(MPI.BYTE), np.uint8)
+        self._comm.Recv(letter, status.Get_source(), status.Get_tag())
+        self.wire_bytes += letter.size
+        return status.Get_tag(), Chunk(letter[HEADER_BYTES:], int(letter[:HEADER_BYTES].view(np.int64)[0]))
+
+    def waiting(self) -> bool:
+        return bool(self._comm.Iprobe(MPI.ANY_SOURCE, MPI.ANY_TAG))
+
+    def settle(self) -> None:
+        for request, _ in self._leaving:
+            request.Wait()
+        self._leaving.clear()
 
     def abort(self, code: int) -> None:
         """End the job on every rank."""

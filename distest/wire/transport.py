@@ -59,6 +59,22 @@ class Transport(ABC):
     def barrier(self) -> None:
         """Wait for all ranks."""
 
+    def post(self, chunk: Chunk, rank: int, tag: int) -> None:
+        """Send a chunk to one other rank without waiting for it; from one rank to another they arrive in order."""
+        raise AssertionError("there is no other rank")
+
+    def fetch(self, rank: int | None = None, tag: int | None = None) -> tuple[int, Chunk]:
+        """The tag and the chunk of the next `post` to this rank, from that rank or any, with that tag or any; waits."""
+        raise AssertionError("there is no other rank")
+
+    def waiting(self) -> bool:
+        """Whether a chunk that was posted to this rank is there to be fetched."""
+        return False
+
+    def settle(self) -> None:
+        """Wait until all that this rank has posted has left it."""
+        return
+
 
 class Solo(Transport):
     """One process: nothing moves, so no wire bytes."""

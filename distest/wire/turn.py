@@ -24,11 +24,12 @@ _DIRECTION: dict[Readers, Direction] = {
 class Turn:
     """Everyone in `speakers` writes one message at once, without seeing the others' messages of this turn.
 
-    round: 0, 1, 2, ... speakers: a range of parties with positive step. readers: "referee" (the referee alone)
-    or "board" (everyone). In a turn of the referee speakers is empty: it says one thing to "servers" (all of them at
-    once, charged once) or to "each" (one after the other, charged for each). In a turn to "peers" everybody writes
-    one message to every other speaker; in a turn to those "below" everybody writes one to the party that is as many
-    places below as the first speaker is above 0, so that speakers s, 3 s, 5 s, ... are a level of a binary tree.
+    round: 0, 1, 2, ... speakers: a range of parties with positive step. readers: "referee" (the referee alone) or
+    "board" (everyone). In a turn of the referee it says one thing to "servers" (all of them at once, charged once) or
+    to "each" (one after the other, charged for each); nobody else speaks, and `speakers` is empty, or in a turn to
+    "each" those it speaks to where they are not all. In a turn to "peers" everybody writes one message to every other
+    speaker; in a turn to those "below" everybody writes one to the party that is as many places below as the first
+    speaker is above 0, so that speakers s, 3 s, 5 s, ... are a level of a binary tree.
     """
 
     round: int
