@@ -57,7 +57,7 @@ class Gspar(Compressor):
 
     def encode(self, x: Vector, worker: int, coins: Coins) -> Messages:
         unit = self.unit(x)
-        places = _kept(x, unit, worker, coins)
+        places = drawn(x, unit, worker, coins)
         kept = x[places]
         exact = np.abs(kept) >= np.float32(unit)
         parts = [indices.write_count(places.size), indices.write(places, x.size)]
@@ -66,7 +66,7 @@ class Gspar(Compressor):
             parts += [indices.write_count(own.size), indices.write(own, places.size)]
             signs = (kept[~exact] < 0).astype(np.uint8)
             if signs.size:
-                parts += [numbers.write(np.array([unit], np.float32), "float32"), _bits(signs)]
+                parts.append(write_signs(unit, signs))
             parts.append(numbers.write(kept[exact], "float32"))
         return Messages.one(parts)
 
@@ -81,8 +81,7 @@ class Gspar(Compressor):
             others = np.ones(count, np.bool_)
             others[own] = False
             if own.size < count:
-                unit = numbers.read(parts, 1, "float32")[0]
-                kept[others] = np.where(parts.fixed(count - own.size, 1)[:, 0] == 1, -unit, unit)
+                kept[others] = read_signs(parts, count - own.size)
             kept[own] = numbers.read(parts, own.size, "float32")
             x[places] = kept
         close(reader, parts)
@@ -104,14 +103,22 @@ class Gspar(Compressor):
         return (x.size - below) * (32 + each) + min(2.0 * x.size, each * total / unit) + 32
 
 
-def _kept(x: Vector, unit: float, worker: int, coins: Coins) -> Places:
-    """Places kept by the private words of a worker, one a coordinate."""
+def drawn(x: Vector, unit: float, worker: int, coins: Coins) -> Places:
+    """Places kept with chances min(|x_i| / unit, 1), by the private words of a worker, one a coordinate."""
     key = coins.private.splitmix_key()
     if key is not None and worth_compiling(x.size):
         return chances.draw_by_key(x, unit, key, worker)
     return chances.draw(x, unit, coins.private.words(range(worker, worker + 1), x.size)[0])
 
 
-def _bits(flags: "np.typing.NDArray[np.uint8]") -> Messages:
-    data, n_bits = bitpack.pack_symbols(flags, 1)
-    return Messages(data, n_bits, 1, n_bits)
+def write_signs(unit: float, negative: "np.typing.NDArray[np.uint8]") -> Messages:
+    """Some coordinates that are all unit or -unit: 32 bits, and a flag each."""
+    data, n_bits = bitpack.pack_symbols(negative, 1)
+    return Messages.join([numbers.write(np.array([unit], np.float32), "float32"), Messages(data, n_bits, 1, n_bits)])
+
+
+def read_signs(parts: BitReader, count: int) -> Vector:
+    """`count` >= 1 coordinates that `write_signs` wrote, float32. Raises WireError."""
+    unit = numbers.read(parts, 1, "float32")[0]
+    signs = np.where(parts.fixed(count, 1)[:, 0] == 1, np.float32(-1), np.float32(1))
+    return np.asarray(unit * signs, np.float32)
