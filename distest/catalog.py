@@ -20,14 +20,19 @@ _KINDS = {
     "estimator": ("distest.learning.estimators", "distest.learning.estimators.base", "Estimator"),
     "compressor": ("distest.sgd.compressors", "distest.sgd.compressor", "Compressor"),
     "exchange": ("distest.sgd.exchanges", "distest.sgd.exchange", "Exchange"),
+    "clock": ("distest.sgd.clocks", "distest.sgd.clock", "Clock"),
     "method": ("distest.sgd.methods", "distest.sgd.method", "Method"),
     "problem": ("distest.sgd.problems", "distest.sgd.problem", "Problem"),
 }
 
+_PARTS = {
+    "Compressor": "compressor",
+    "Exchange": "exchange",
+    "Clock": "clock",
+}  # contracts that may be the type of an option
+
 # kind -> module whose `load` makes a user's own from "module:Class" and options
 _OWN = {"problem": "distest.sgd.imported"}
-
-_PARTS = {"Compressor": "compressor", "Exchange": "exchange"}  # contracts that may be the type of an option
 
 
 @cache

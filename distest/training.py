@@ -158,6 +158,7 @@ def _train(
             done(state.step)
     warned = 0
     transport.barrier()
+    state.l1 = trial.problem.l1
     while state.step < trial.rule.steps:
         with kept.named():
             if kept.due(state.step):
@@ -183,6 +184,7 @@ def _train(
     with kept.named():
         series.append(_point(name, trial.problem, state, channel, seconds))
     record = _record(spec, trial, repeat, state, channel, transport, series[-1], seconds)
+    record |= trial.method.report(state)
     record |= {"paper_bits": on_paper, "warnings": list(state.warnings.values())}
     record |= {"gradient_evaluations": evaluations, "public_key": here.public.key, "coin_path": list(here.public.path)}
     yield record, series, channel.board
@@ -206,7 +208,7 @@ def replay(record: records.Record, board: Board, coins: Coins) -> dict[str, Any]
     channel = Replay(board, Solo(), "blackboard")
     channel.ledger.coin_bits = _coin_bits(method)
     link = Link(channel)
-    state = State(problem.start(coins.public.fold("start")), tensors=problem.tensors)
+    state = State(problem.start(coins.public.fold("start")), tensors=problem.tensors, l1=problem.l1)
     while state.step < rule.steps:
         method.round(state, rule, None, link, coins)
     if channel.left():

@@ -9,7 +9,10 @@ import click
 from distest import catalog
 from distest.cli import tables
 
-_NAMES = ("protocols", "distributions", "estimators", "data", "methods", "compressors", "exchanges", "problems")
+_NAMES = (
+    *("protocols", "distributions", "estimators", "data"),
+    *("methods", "compressors", "exchanges", "clocks", "problems"),
+)
 
 
 @click.command("list")
@@ -91,5 +94,6 @@ _KINDS: dict[str, Callable[[], list[dict[str, Any]]]] = {
     "methods": partial(_parts, "method"),
     "compressors": partial(_parts, "compressor"),
     "exchanges": partial(_parts, "exchange"),
+    "clocks": partial(_parts, "clock"),
     "problems": partial(_parts, "problem"),
 }

@@ -21,6 +21,7 @@ _HINT = "for example mean:feedback=true"
 )
 @click.option("--compressor", help="What the messages of a method are made by, for example qsgd:bits=4.")
 @click.option("--exchange", help="How the mean is made, for example parameter_server.")
+@click.option("--clock", help="Who comes next where a server does not wait, for example live:delay=0.001.")
 @click.option("--bits", type=int, help="Bits of a coordinate, for every compressor that takes them.")
 @click.option("--density", type=float, help="Share of the coordinates sent, for every method that takes one.")
 @click.option(
@@ -55,6 +56,7 @@ def command(
     methods: tuple[str, ...],
     compressor: str | None,
     exchange: str | None,
+    clock: str | None,
     bits: int | None,
     density: float | None,
     milestones: str | None,
@@ -80,7 +82,7 @@ def command(
     if methods:
         table["methods"] = [named(method) for method in methods]
     table["methods"] = table["methods"] or [{"name": "mean"}]
-    for key, value in (("compressor", compressor), ("exchange", exchange)):
+    for key, value in (("compressor", compressor), ("exchange", exchange), ("clock", clock)):
         for method in table["methods"] if value is not None else []:
             method[key] = value
     for budget, amount in (("bits", bits), ("density", density)):
@@ -141,6 +143,8 @@ def _run(
                 if board is not None:
                     record["board"] = f"{name}.board"
                     board.save(out / "boards" / record["board"])
+                if "trace" in record:
+                    record["trace"] = running.keep_trace(out / "boards" / f"{name}.trace", record["trace"])
                 for point in series:
                     records.append(out / "series.jsonl", {"schema": records.SCHEMA, "run": name, **point})
                 records.append(out / records.FILE, record)

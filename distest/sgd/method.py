@@ -1,7 +1,7 @@
 """Method: one way to train; how gradients become steps."""
 
 from abc import ABC, abstractmethod
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from distest.coins import Coins
 from distest.sgd.compressor import CoinUse
@@ -36,6 +36,10 @@ class Method(ABC):
         """Sentences for who trains this problem with so many workers, where theory knows better; for what `check`
         lets pass. A round gives others to the state."""
         return []
+
+    def report(self, state: State) -> dict[str, Any]:
+        """What a record tells besides, on the server's rank at the end of a run."""
+        return {}
 
     @abstractmethod
     def round(self, state: State, rule: Rule, oracle: Oracle | None, link: Link, coins: Coins) -> None:

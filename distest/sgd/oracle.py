@@ -36,8 +36,25 @@ class Oracle:
         self.evaluations += -(-rows.size // (self._batch or rows.size))
         return self._of(rows, worker, x, step)
 
-    def _of(self, rows: Rows, worker: int, x: Vector, step: int) -> Vector:
-        gradient = self._problem.gradient(x, rows)
+    def smooth_part(self, worker: int, x: Vector, step: int) -> Vector:
+        """What the smooth part of the objective over a worker's shard gives to the gradient of that over all rows.
+
+        As `whole` without the part of l1 |x|_1, times the shard's size in mean shards: the plain mean over workers is
+        the gradient over all rows.
+        """
+        rows = self._shards.rows(worker)
+        self.evaluations += -(-rows.size // (self._batch or rows.size))
+        share = rows.size * self._shards.workers / len(self._shards.order)
+        return np.float32(share) * self._of(rows, worker, x, step, smooth=True)
+
+    def asked(self, worker: int, x: Vector, step: int, number: int) -> Vector:
+        """As `gradient`, for the number-th time that a worker is asked in a step; without the part of l1 |x|_1."""
+        self.evaluations += 1
+        rows = self._shards.batch(worker, step, self._batch, self._coins.fold("asked", number))
+        return self._of(rows, worker, x, step, smooth=True)
+
+    def _of(self, rows: Rows, worker: int, x: Vector, step: int, smooth: bool = False) -> Vector:
+        gradient = self._problem.smooth_gradient(x, rows) if smooth else self._problem.gradient(x, rows)
         if not np.isfinite(gradient).all():
             bad = int(np.count_nonzero(~np.isfinite(gradient)))
             raise DivergedError(

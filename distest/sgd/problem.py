@@ -53,6 +53,15 @@ class Problem(ABC):
     def gradient(self, x: Vector, rows: Rows) -> Vector:
         """The gradient of the mean loss over some training rows, regulariser included, float32 (d,)."""
 
+    @property
+    def l1(self) -> float:
+        """Weight of |x|_1 in the objective, the part that is not smooth."""
+        return 0.0
+
+    def smooth_gradient(self, x: Vector, rows: Rows) -> Vector:
+        """The gradient without the part of l1 |x|_1, which a proximal step takes care of."""
+        return self.gradient(x, rows)
+
     @abstractmethod
     def loss(self, x: Vector) -> float:
         """The objective over all training rows, regulariser included."""

@@ -1,6 +1,9 @@
 """State: all that a training run carries from one step to the next."""
 
 from dataclasses import dataclass, field
+from typing import Any
+
+from numpy.typing import NDArray
 
 from distest.sgd.problem import Tensor, Vector
 
@@ -9,16 +12,19 @@ from distest.sgd.problem import Tensor, Vector
 class State:
     """x: the parameters, float32 (d,), the same bits on every rank. step: steps done.
 
-    shared: arrays that every rank has alike, by name (momentum). own: arrays of the workers that live here, by name and
-    worker (error memories). tensors: the parts of x. warnings: sentences for who trains, by what they are about.
-    paper_bits: of the messages of the workers that live here, by the rule of the method's paper; None without one.
+    shared: arrays that every rank has alike, by name (momentum), and on the server's rank those that the server of an
+    asynchronous method keeps. own: arrays of the workers that live here, by name and worker (error memories). tensors:
+    the parts of x. l1: weight of |x|_1 in the objective, for methods that take proximal steps. warnings: sentences for
+    who trains, by what they are about. paper_bits: of the messages of the workers that live here, by the rule of the
+    method's paper; None without one.
     """
 
     x: Vector
     step: int = 0
-    shared: dict[str, Vector] = field(default_factory=dict)
+    shared: dict[str, NDArray[Any]] = field(default_factory=dict)
     own: dict[str, dict[int, Vector]] = field(default_factory=dict)
     tensors: tuple[Tensor, ...] = ()
+    l1: float = 0.0
     warnings: dict[str, str] = field(default_factory=dict)
     paper_bits: int | None = None
 

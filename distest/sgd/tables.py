@@ -89,6 +89,15 @@ def signs(data: str) -> Table:
 
 
 @lru_cache(maxsize=4)
+def unit_signs(data: str) -> Table:
+    """As `signs`, all rows and each divided by its length, if it has one; no column of ones, nothing held out."""
+    found = signs(data)
+    X, y = (np.concatenate(pair) for pair in ((found.X[:, :-1], found.X_test[:, :-1]), (found.y, found.y_test)))
+    lengths = np.sqrt(np.square(X, dtype=np.float64).sum(axis=1, keepdims=True))
+    return _all_training(X / np.where(lengths > 0, lengths, 1), y)
+
+
+@lru_cache(maxsize=4)
 def classes(data: str, ones: bool) -> Table:
     """Classes 0..K-1 in the order of the labels, int64. ones: whether a column of ones goes last."""
     X, y, X_test, y_test = _scaled(data)

@@ -34,6 +34,12 @@ class Given:
         self.wholes += 1
         return self.gradient(worker, x, step)
 
+    def smooth_part(self, worker: int, x: Any, step: int) -> Any:
+        return self.whole(worker, x, step)
+
+    def asked(self, worker: int, x: Any, step: int, number: int) -> Any:
+        return self.gradient(worker, x, step)
+
 
 def stepped(
     method: Method,

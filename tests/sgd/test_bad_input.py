@@ -57,7 +57,10 @@ def coded(compressor: Compressor, x: Vector) -> tuple[Vector, int]:
 
 def methods() -> list[dict[str, Any]]:
     """Every method, and the mean over every exchange with every compressor."""
-    every: list[dict[str, Any]] = [{"name": name} for name in catalog.names("method")]
+    short = {
+        name: {"inner": 5} if "inner" in catalog.options("method", name) else {} for name in catalog.names("method")
+    }
+    every: list[dict[str, Any]] = [{"name": name, **options} for name, options in short.items()]
     for exchange in catalog.names("exchange"):
         specs = map(catalog.describe, COMPRESSORS)
         every += [{"name": "mean", "compressor": spec, "exchange": exchange} for spec in specs]

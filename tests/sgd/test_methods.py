@@ -27,7 +27,9 @@ from tests.sgd.stepping import Given, stepped
 
 RNG = np.random.default_rng(11)
 ROWS = RNG.standard_normal((3, 60)).astype(np.float32)
-FEW: dict[str, dict[str, Any]] = {"gspar_svrg": {"inner": 4}, "dgc": {"warmup": 6, "density": 0.01}}
+FEW: dict[str, dict[str, Any]] = {
+    name: {"inner": 4} for name in catalog.names("method") if "inner" in catalog.options("method", name)
+} | {"dgc": {"warmup": 6, "density": 0.01}}
 
 
 # ---- laws of all

@@ -27,6 +27,7 @@ SMALL: list[dict[str, Any]] = [
     {"name": "least_squares", "data": "synthetic", "points": 300, "columns": 20, "l2": 0.0},
     {"name": "logistic"},
     {"name": "logistic", "data": "ionosphere", "l1": 0.01},
+    {"name": "unit_logistic", "data": "ionosphere", "l1": 0.01},
     {"name": "softmax"},
     {"name": "hinge", "data": "ionosphere"},
     {"name": "hinge", "data": "synthetic", "points": 300, "columns": 20},

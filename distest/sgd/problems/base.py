@@ -45,10 +45,20 @@ class RowSum(Problem):
 
     def gradient(self, x: Vector, rows: Rows) -> Vector:
         """The gradient of the mean loss over some training rows, regulariser included, float32 (d,)."""
+        return self._gradient(x, rows, self.penalties())
+
+    @property
+    def l1(self) -> float:
+        return self.penalties()[1]
+
+    def smooth_gradient(self, x: Vector, rows: Rows) -> Vector:
+        return self._gradient(x, rows, (self.penalties()[0], 0.0))
+
+    def _gradient(self, x: Vector, rows: Rows, penalties: tuple[float, float]) -> Vector:
         self._check(x)
         if rows.ndim != 1 or not len(rows) or rows.min() < 0 or rows.max() >= self.rows:
             raise ValueError(f"a gradient takes a list of rows out of 0..{self.rows - 1}, got {rows}")
-        return self._means(x, rows)[1].astype(np.float32, copy=False)
+        return self._means(x, rows, penalties)[1].astype(np.float32, copy=False)
 
     def loss(self, x: Vector) -> float:
         """The objective over all training rows, regulariser included; good to about 1e-7."""
@@ -58,7 +68,7 @@ class RowSum(Problem):
 
     def exact(self, x: NDArray[np.float64], rows: Rows | None = None) -> tuple[float, NDArray[np.float64]]:
         """Objective and gradient over some rows, or all, in float64 arithmetic: for optima and tests; slow."""
-        value, gradient = self._means(np.asarray(x, dtype=np.float64), rows)
+        value, gradient = self._means(np.asarray(x, dtype=np.float64), rows, self.penalties())
         return value + self._penalty(x), gradient.astype(np.float64, copy=False)
 
     def _check(self, x: Vector) -> None:
@@ -72,7 +82,7 @@ class RowSum(Problem):
             last = min(first + self.block, count)
             yield slice(first, last) if rows is None else rows[first:last]
 
-    def _means(self, x: Floats, rows: Rows | None) -> tuple[float, Floats]:
+    def _means(self, x: Floats, rows: Rows | None, penalties: tuple[float, float]) -> tuple[float, Floats]:
         """Mean loss without the regulariser, and mean gradient with it, over some rows or all."""
         losses, total = [], None
         for block in self._blocks(rows):
@@ -86,7 +96,7 @@ class RowSum(Problem):
         assert total is not None  # there is at least one row
         count = self.rows if rows is None else len(rows)
         total /= count
-        l2, l1 = self.penalties()
+        l2, l1 = penalties
         if l2:
             total += x.dtype.type(l2) * x
         if l1:

@@ -8,6 +8,7 @@ from distest import catalog, training, warming
 from distest.cli.running import transport_at_hand
 from distest.errors import UsageError
 from distest.rank import guarded, leave
+from distest.sgd.asynchronous import Asynchronous
 from distest.train_spec import check, normalise
 
 WORKERS = (8, 7)  # four ranks host two workers each of 8; 7 leaves somebody with one
@@ -21,7 +22,11 @@ SHORT: dict[str, dict[str, Any]] = {  # seen whole in three steps
 def runs() -> Iterator[tuple[str, dict[str, Any]]]:
     """Every method by name, those for matrices and of whole shards for a matrix; and the means."""
     for name in catalog.names("method"):
-        yield MATRIX if name in ("power_sgd", "gspar_svrg") else VECTOR, {"name": name, **SHORT.get(name, {})}
+        rounds = {"inner": 12} if issubclass(catalog.find("method", name), Asynchronous) else {}
+        short = {**rounds, **SHORT.get(name, {})}
+        yield MATRIX if name in ("power_sgd", "gspar_svrg") else VECTOR, {"name": name, **short}
+    links = {"name": "virtual", "latency": 0.1, "bandwidth": 2000.0}  # times hang on lengths, which vary
+    yield VECTOR, {"name": "sparse_asy_lpg", "inner": 12, "clock": links, "mode": "paper"}
     for method in means():
         yield VECTOR, method
 

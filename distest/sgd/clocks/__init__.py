@@ -1,0 +1,1 @@
+"""Clocks of asynchronous methods: one a file, found by listing this folder."""
