@@ -40,11 +40,10 @@ from distest.codecs.subset import Subset
 from distest.codecs.truncated_binary import TruncatedBinary
 from distest.codecs.unary import Unary
 from distest.errors import DistestError
-from distest.sgd import indices
+from distest.sgd import indices, integers
 from distest.sgd import values as numbers
 from distest.sgd.compressor import Compressor
 from distest.sgd.layered import Layered
-from distest.sgd.methods.sketched_sgd import read_table, write_table
 from distest.sgd.problem import Vector
 from distest.sgd.values import Precision
 
@@ -207,7 +206,7 @@ def _small(codec: SymbolCodec, shape: tuple[int, int]) -> Decoder:
 
 
 def parts() -> Iterator[Target]:
-    """What several messages have in them: sets of indices in each of their codes, values, counts, sketches."""
+    """What several messages have in them: sets of indices in each of their codes, values, counts, integers."""
     draw = np.random.default_rng(5)
     for d, k in ((40, 7), (40, 1), (3000, 30), (300, 150), (1 << 31, 3), (1 << 32, 20), (1 << 20, 1 << 8)):
         places = np.unique(draw.integers(0, d, k))
@@ -218,8 +217,8 @@ def parts() -> Iterator[Target]:
         yield target("values", f"values in {precision}", message, _values(precision))
     yield target("count", "a count", indices.write_count(37), _count)
     for most in (1 << 40, 0):
-        table = draw.integers(-most, most + 1, (5, 8))
-        yield target("sketch", f"a sketch of numbers up to {most}", write_table(table), _table(most))
+        message = integers.write(draw.integers(-most, most + 1, 40))
+        yield target("integers", f"integers up to {most}", message, _integers(most))
 
 
 def _places(k: int, d: int) -> Decoder:
@@ -248,12 +247,12 @@ def _count(data: Bytes, n_bits: int) -> None:
     assert 0 <= indices.read_count(inside(BitReader(data, n_bits)), 100) <= 100, "a count beyond the most"
 
 
-def _table(most: int) -> Decoder:
+def _integers(most: int) -> Decoder:
     def decode(data: Bytes, n_bits: int) -> None:
-        found = read_table(BitReader(data, n_bits), 5, 8, most)
-        assert found.dtype == np.int64, f"counters of type {found.dtype}"
-        assert found.shape == (5, 8), f"shape {found.shape}"
-        assert np.abs(found).max() <= most, "a counter beyond the most"
+        found = integers.read(BitReader(data, n_bits), 40, most)
+        assert found.dtype == np.int64, f"integers of type {found.dtype}"
+        assert found.shape == (40,), f"shape {found.shape}"
+        assert np.abs(found).max() <= most, "an integer beyond the most"
 
     return decode
 
@@ -271,4 +270,4 @@ def known() -> set[str]:
         kinds = [kind for kind in vars(module).values() if isinstance(kind, type) and issubclass(kind, Codec)]
         own = [kind for kind in kinds if kind.__module__ == module.__name__ and not inspect.isabstract(kind)]
         found |= {f"codec {kind.__name__}" for kind in own}
-    return found | {"index set", "values", "count", "sketch", "board", "checkpoint"}
+    return found | {"index set", "values", "count", "integers", "board", "checkpoint"}

@@ -71,7 +71,7 @@ def test_every_decoder_has_something_valid_to_damage(fuzz: Any, some: dict[str, 
     assert set(some) == known
     for kind in ("compressor", "method", "exchange", "protocol"):
         assert {of.removeprefix(f"{kind} ") for of in known if of.startswith(f"{kind} ")} == set(catalog.names(kind))
-    assert {"codec Rans", "codec EliasOmega", "index set", "sketch", "board", "checkpoint"} <= known
+    assert {"codec Rans", "codec EliasOmega", "index set", "integers", "board", "checkpoint"} <= known
 
 
 def test_a_decoder_that_is_forgotten_is_named(fuzz: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
