@@ -51,10 +51,15 @@ class Table:
 
     def digest(self) -> str:
         """SHA-256 of the training rows, in hex: what an optimum depends on."""
-        sha = hashlib.sha256(f"{self.X.shape} {self.y.dtype}".encode())
-        sha.update(self.X.data)
-        sha.update(self.y.data)
-        return sha.hexdigest()
+        return digest(self.X, self.y)
+
+
+def digest(X: NDArray[Any], y: NDArray[Any]) -> str:
+    """SHA-256 of features and targets, in hex."""
+    sha = hashlib.sha256(f"{X.shape} {y.dtype}".encode())
+    sha.update(X.data)
+    sha.update(y.data)
+    return sha.hexdigest()
 
 
 def check(problem: str, data: str, known: tuple[str, ...]) -> None:
@@ -107,6 +112,28 @@ def classes(data: str, ones: bool) -> Table:
     index = index.astype(np.int64)
     finish = _with_ones if ones else _single
     return Table(finish(X), index[: len(y)], finish(X_test), index[len(y) :], len(found))
+
+
+@lru_cache(maxsize=4)
+def blocks(data: str, count: int) -> tuple[Floats, Floats, NDArray[np.int64]]:
+    """Features and targets as they are stored, read-only float64, all of them training rows, and where blocks end.
+
+    The last is int64 (count + 1,): block m is rows ends[m] .. ends[m + 1] - 1. Blocks are equal and consecutive and the
+    remainder of the rows is dropped; a .npz file may say otherwise by an array `sizes`.
+    """
+    box = bundle.load(data) if not data.lower().endswith(FILES) else _read(Path(data))
+    X, y = (box[key].astype(np.float64) for key in ("X", "y"))
+    sizes = box.get("sizes", np.full(count, len(X) // count))
+    if (
+        sizes.ndim != 1
+        or sizes.dtype.kind not in "iu"
+        or len(sizes) != count
+        or sizes.min() < 1
+        or sizes.sum() > len(X)
+    ):
+        raise UsageError(f"{data}: {len(X)} rows are not cut into {count} blocks of {sizes.tolist()[:8]} ... rows")
+    X.flags.writeable = y.flags.writeable = False
+    return X, y, np.concatenate(([0], np.cumsum(sizes))).astype(np.int64)
 
 
 # ---- generators
@@ -210,7 +237,7 @@ def _read(path: Path) -> dict[str, NDArray[Any]]:
 def _read_npz(path: Path) -> dict[str, NDArray[Any]]:
     try:
         with path.open("rb") as file, np.load(file, allow_pickle=False) as stored:
-            box = {key: np.asarray(stored[key]) for key in ("X", "y", "X_test", "y_test") if key in stored}
+            box = {key: np.asarray(stored[key]) for key in ("X", "y", "X_test", "y_test", "sizes") if key in stored}
     except (ValueError, EOFError, TypeError, zipfile.BadZipFile, zlib.error) as error:  # TypeError: a bare .npy array
         raise UsageError(f"{path} is not an .npz file of plain arrays: {' '.join(str(error).split())}") from None
     if "X" not in box or "y" not in box or ("X_test" in box) != ("y_test" in box):

@@ -24,6 +24,8 @@ EXTRA: tuple[dict[str, Any], ...] = (
     {"name": "chunk_top", "chunk": 1},
     {"name": "gspar", "eps": 0.5},
     {"name": "gspar", "density": 0.9},
+    {"name": "laq_grid", "block": 64},
+    {"name": "laq_grid", "grid": "odd", "block": 7},
 )
 
 

@@ -7,6 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from distest.sgd import losses, optima, tables
+from distest.sgd.curvature import largest_eigenvalue
 from distest.sgd.problem import Rows, Tensor, Vector
 from distest.sgd.problems.base import Floats, Pull, RowSum, accuracy, at_least, features, parts
 
@@ -52,6 +53,10 @@ class Softmax(RowSum):
         table = self._table()
         (weights,) = parts(self.tensors, x)
         return accuracy(int(((table.X_test @ weights).argmax(axis=1) == table.y_test).sum()), len(table.y_test))
+
+    def smoothness(self, rows: Rows) -> float:
+        """Source: Boehning, "Multinomial logistic regression algorithm" (1992): diag(p) - pp' is at most 1/2."""
+        return largest_eigenvalue(self._table().X[rows]) / 2 / len(rows) + self.l2
 
     def labels(self) -> NDArray[np.int64]:
         return self._table().y
