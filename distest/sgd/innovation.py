@@ -42,10 +42,9 @@ class Innovation:
         code = self._of(new)
         if isinstance(code, Doubles):
             return News(change, memory + change, 0.0, lambda: code.encode(change, worker, coins))
-        message = code.encode(change, worker, coins)
-        told = code.decode(BitReader(message.data, message.n_bits), new.size, worker, coins.public)
+        told, message = code.told(change, worker, coins)
         vector = memory + told
-        return News(told, vector, square(new - vector), lambda: message)
+        return News(told, vector, square(new - vector), message)
 
     def read(self, reader: BitReader, memory: Vector, worker: int, coins: PublicCoins) -> Vector:
         """The vector that a message tells to somebody with this memory. Raises WireError."""
@@ -99,4 +98,5 @@ def digest(memories: dict[int, Vector]) -> str:
 
 def square(x: Vector) -> float:
     """|x|^2, added up in float64."""
-    return float(np.square(x, dtype=np.float64).sum())
+    wide = x.astype(np.float64)
+    return float(wide @ wide)

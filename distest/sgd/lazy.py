@@ -134,9 +134,11 @@ class Lazy(Method):
             if everyone:
                 memories.table[worker] = code.read(reader, memories.table[worker], worker, here.public)
                 return
+            if not reader.flag():  # most are silent, so this costs little
+                return
             parts = inside(reader)
-            if parts.fixed(1, 1)[0, 0]:
-                memories.table[worker] = code.read(parts, memories.table[worker], worker, here.public)
+            parts.fixed(1, 1)
+            memories.table[worker] = code.read(parts, memories.table[worker], worker, here.public)
             close(reader, parts)
 
         link.up(encode, decode)
@@ -188,7 +190,7 @@ class Lazy(Method):
         """The gradient of a worker at x, without what l1 adds."""
         gradient = oracle.gradient(worker, x, state.step)
         if self.l1:
-            gradient = gradient - x.dtype.type(self.l1) * np.sign(x)
+            return np.asarray(gradient - x.dtype.type(self.l1) * np.sign(x))
         return gradient
 
     def _fires(

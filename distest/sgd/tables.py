@@ -51,15 +51,10 @@ class Table:
 
     def digest(self) -> str:
         """SHA-256 of the training rows, in hex: what an optimum depends on."""
-        return digest(self.X, self.y)
-
-
-def digest(X: NDArray[Any], y: NDArray[Any]) -> str:
-    """SHA-256 of features and targets, in hex."""
-    sha = hashlib.sha256(f"{X.shape} {y.dtype}".encode())
-    sha.update(X.data)
-    sha.update(y.data)
-    return sha.hexdigest()
+        sha = hashlib.sha256(f"{self.X.shape} {self.y.dtype}".encode())
+        sha.update(self.X.data)
+        sha.update(self.y.data)
+        return sha.hexdigest()
 
 
 def check(problem: str, data: str, known: tuple[str, ...]) -> None:
@@ -103,9 +98,9 @@ def unit_signs(data: str) -> Table:
 
 
 @lru_cache(maxsize=4)
-def classes(data: str, ones: bool) -> Table:
-    """Classes 0..K-1 in the order of the labels, int64. ones: whether a column of ones goes last."""
-    X, y, X_test, y_test = _scaled(data)
+def classes(data: str, ones: bool, scaled: bool = True) -> Table:
+    """Classes 0..K-1 in the order of the labels, int64. ones: whether a column of ones goes last. scaled: columns."""
+    X, y, X_test, y_test = _scaled(data, scaled)
     found, index = np.unique(np.concatenate([y, y_test]), return_inverse=True)
     if not 2 <= len(found) <= MAX_CLASSES:
         raise UsageError(f"{data}: 2 to {MAX_CLASSES} classes are needed, and there are {len(found)} different targets")
@@ -178,7 +173,7 @@ def spectrum(points: int, columns: int, condition: float, noise: float, seed: in
 _Parts = tuple[Floats, Floats, Floats, Floats]  # X, y, X_test, y_test
 
 
-def _scaled(data: str) -> _Parts:
+def _scaled(data: str, scaled: bool = True) -> _Parts:
     if data == "fashion14":
         box = bundle.load(data)
         pixels = (box[key].astype(np.float64) / 255 for key in ("X_train", "X_test"))
@@ -192,6 +187,8 @@ def _scaled(data: str) -> _Parts:
         order = np.random.default_rng(0).permutation(len(X))
         train, test = np.split(order, [4 * len(X) // 5])
         X, y, X_test, y_test = X[train], y[train], X[test], y[test]
+    if not scaled:
+        return X, y, X_test, y_test
     real = ((X != 0) & (X != 1)).any(axis=0)
     mean, deviation = X[:, real].mean(axis=0), X[:, real].std(axis=0)
     deviation[deviation == 0] = 1

@@ -334,7 +334,7 @@ class Channel:
             raise PartyError(f"{self._where(turn, block)}: {_named(error)}") from error
         if messages.count != len(block):
             raise ModelError(f"{self._where(turn, block)}: {messages.count} messages from {len(block)} servers")
-        if int(np.min(messages.lengths)) < 1:
+        if _least(messages.lengths) < 1:
             raise ModelError(
                 f"{self._where(turn, block)}: a server wrote nothing on its turn; silence is information and costs "
                 "a flag of 1 bit"
@@ -358,13 +358,14 @@ class Channel:
         count, lengths = reader.booked()
         if count != len(block):
             raise ModelError(f"{self._where(turn, block)}: {count} messages were read from {len(block)} servers")
-        if int(np.min(lengths)) < 1:
+        if _least(lengths) < 1:
             raise ModelError(f"{self._where(turn, block)}: a message was read from no bits; silence is information")
         kept = chunk if self.board is not None else None
         n_bits = count * lengths if isinstance(lengths, int) else int(lengths.sum())
         mine = number % self._transport.size == self._transport.rank
         digest = block_digest(block, chunk) if mine or not self._is_shared(turn, chunk.n_bits) else b""
-        return tally, _Heard(number, block, lengths, n_bits, int(np.max(lengths)), digest, kept)
+        longest = lengths if isinstance(lengths, int) else int(lengths.max())
+        return tally, _Heard(number, block, lengths, n_bits, longest, digest, kept)
 
     def _hashed(self, turn: Turn, heard: list[_Heard]) -> list[_Heard]:
         """The same, each with its digest: those of large blocks on the board were made on one rank each."""
@@ -407,6 +408,11 @@ class Channel:
 def _rows(chunk: Chunk) -> NDArray[np.int64]:
     """Party, owner, bits and digest of each message that a rank has read."""
     return np.frombuffer(chunk.payload.tobytes(), np.int64).reshape(-1, _ROW_BYTES // 8)
+
+
+def _least(lengths: Lengths) -> int:
+    """The shortest of some messages."""
+    return lengths if isinstance(lengths, int) else int(lengths.min())
 
 
 def _named(error: Exception) -> str:

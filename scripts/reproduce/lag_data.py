@@ -19,7 +19,9 @@ from distest import data
 
 HERE = Path(__file__).resolve().parent
 sys.path.append(str(HERE.parent))
-from archives import Archive  # noqa: E402  # a neighbour of this folder
+from archives import CACHE, Archive  # noqa: E402  # a neighbour of this folder
+
+__all__ = ["CACHE", "MLXTEND", "blocks", "sets"]
 
 Floats = NDArray[np.float64]
 Pair = tuple[Floats, Floats]

@@ -119,7 +119,7 @@ def test_a_clock_makes_silent_workers_speak() -> None:
 
 
 def test_too_large_an_xi_is_halved_or_stops() -> None:
-    table = {"problem": "least_squares", "steps": 300, "rate": 0.3}
+    table: dict[str, Any] = {"problem": "least_squares", "steps": 300, "rate": 0.3}
     wild = {"name": "lag_wk", "xi": 1.0, "clock": 0}
     record, _ = trained(wild, **table)
     assert record["xi_halved"] > 0
@@ -250,7 +250,7 @@ def test_shard_sums_is_the_mean_of_sums(tmp_path: Path) -> None:
 
 def test_lasg_saves_uploads_where_lag_saves_none_on_batches() -> None:
     """The noise of fresh batches is news to LAG's rule; the same batch at two x shows what x has done."""
-    table = {"steps": 200, "batch": 8}
+    table: dict[str, Any] = {"steps": 200, "batch": 8}
     sgd, _ = trained("mean", **table)
     lag, _ = trained("lag_wk:xi=0.08", **table)
     lasg, _ = trained("lasg_wk2", **table)

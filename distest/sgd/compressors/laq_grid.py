@@ -1,6 +1,8 @@
 """LAQ's grid: equal steps from the largest magnitude below 0 to the same above, rounded to the nearest."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import ClassVar, Literal
 
 import numpy as np
@@ -44,45 +46,68 @@ class LaqGrid(Compressor):
             check_bucket("laq_grid", self.block)
 
     def encode(self, x: Vector, worker: int, coins: Coins) -> Messages:
-        radii = self._radii(x)
-        wide = self._spread(radii.astype(np.float64), x.size)
-        steps = self._points - 1
-        t = x.astype(np.float64)
-        t += wide
-        with np.errstate(divide="ignore", invalid="ignore"):  # R = 0: such coordinates are not sent
-            t *= steps / (2 * wide)
-        t += 0.5
-        np.clip(t, 0, steps, out=t)
-        if radii.all():
-            symbols = t.astype(np.uint8)
-        else:
-            symbols = t[self._spread(radii > 0, x.size)].astype(np.uint8) if radii.any() else np.zeros(0, np.uint8)
-        body, n_bits = bitpack.pack_symbols(symbols, self.bits)
-        data = np.empty(4 * radii.size + body.size, np.uint8)
-        data[: 4 * radii.size] = radii.astype(">f4").view(np.uint8)
-        data[4 * radii.size :] = body
-        return Messages(data, 32 * radii.size + n_bits, 1, 32 * radii.size + n_bits)
+        return self._packed(*self._symbols(x))
 
     def decode(self, reader: BitReader, d: int, worker: int, coins: PublicCoins) -> Vector:
-        _, number = self._blocks(d)
+        number = self._blocks(d)[1]
         data, start, _ = reader.raw()
         reader.need(32 * number)
         radii = checked_norms(bitpack.unpack(data, start, 32, number))
-        here = self._spread(radii > 0, d)
-        count = d if here.ndim == 0 and here else int(np.count_nonzero(here))
+        count = self._present(radii, d)
         reader.need(32 * number + count * self.bits)
         body = bitpack.cut(data, start + 32 * number, count * self.bits)
         symbols = bitpack.unpack_symbols(body, self.bits, count)
         if self.grid == "odd" and count and int(symbols.max()) >= self._points:
             raise WireError(f"a coordinate names point {int(symbols.max())} of a grid of {self._points}")
         reader.took(1, 32 * number + count * self.bits)
-        shares = np.arange(self._points) * (2 / max(1, self._points - 1)) - 1
-        if number == 1:
-            table = (radii[0] * shares).astype(np.float32)
-            return table[symbols] if count else np.zeros(d, np.float32)
+        return self._values(radii, symbols, d)
+
+    def told(self, x: Vector, worker: int, coins: Coins) -> tuple[Vector, Callable[[], Messages]]:
+        radii, symbols = self._symbols(x)
+        return self._values(radii, symbols, x.size), lambda: self._packed(radii, symbols)
+
+    def _symbols(self, x: Vector) -> tuple[Vector, NDArray[np.uint8]]:
+        """Radii, and a point of the grid for each coordinate of the blocks whose radius is not 0."""
+        radii = self._radii(x)
+        t = x.astype(np.float64)
+        if radii.size > 1:
+            wide = self._spread(radii.astype(np.float64), x.size)
+            if not radii.all():
+                t, wide = t[wide > 0], wide[wide > 0]
+            t += wide
+            t *= (self._points - 1) / (2 * wide)
+        elif radii[0]:
+            t += np.float64(radii[0])
+            t *= (self._points - 1) / (2 * np.float64(radii[0]))
+        else:
+            t = t[:0]
+        t += 0.5
+        return radii, t.astype(np.uint8)  # never below 0 nor from `points` on: |x| is at most R, and so little rounds
+
+    def _packed(self, radii: Vector, symbols: NDArray[np.uint8]) -> Messages:
+        """The message."""
+        body, n_bits = bitpack.pack_symbols(symbols, self.bits)
+        data = np.empty(4 * radii.size + body.size, np.uint8)
+        data[: 4 * radii.size] = radii.astype(">f4").view(np.uint8)
+        data[4 * radii.size :] = body
+        return Messages(data, 32 * radii.size + n_bits, 1, 32 * radii.size + n_bits)
+
+    def _values(self, radii: Vector, symbols: NDArray[np.uint8], d: int) -> Vector:
+        """What is read."""
+        shares = _shares(self._points)
+        if radii.size == 1:
+            table: Vector = (np.float64(radii[0]) * shares).astype(np.float32)
+            return table[symbols] if radii[0] else np.zeros(d, np.float32)
         x = np.zeros(d, np.float32)
-        x[here] = self._spread(radii.astype(np.float64), d)[here] * shares[symbols]
+        wide = self._spread(radii.astype(np.float64), d)
+        here = wide > 0
+        x[here] = wide[here] * shares[symbols]
         return x
+
+    def _present(self, radii: Vector, d: int) -> int:
+        """Coordinates of the blocks whose radius is not 0."""
+        block = self._blocks(d)[0]
+        return d - int((radii == 0).sum()) * block + (block * radii.size - d if radii[-1] == 0 else 0)
 
     def distortion(self, d: int) -> float:
         """A coordinate errs by half a gap, R / (points - 1), the largest of a block not at all; R is at most |block|.
@@ -108,10 +133,15 @@ class LaqGrid(Compressor):
         size = np.abs(x)
         block, number = self._blocks(x.size)
         if number == 1:
-            return np.asarray(size.max(keepdims=True))
+            return np.array([np.maximum.reduce(size)])
         return np.maximum.reduceat(size, np.arange(0, x.size, block))
 
-    def _spread(self, each: NDArray, d: int) -> NDArray:  # type: ignore[type-arg]
-        """What belongs to each block, for each of d coordinates; of one block as an array without dimensions."""
-        block, number = self._blocks(d)
-        return each[0] if number == 1 else np.repeat(each, block)[:d]
+    def _spread(self, each: NDArray[np.float64], d: int) -> NDArray[np.float64]:
+        """What belongs to each block, for each of d coordinates."""
+        return np.repeat(each, self._blocks(d)[0])[:d]
+
+
+@lru_cache(maxsize=16)
+def _shares(points: int) -> NDArray[np.float64]:
+    """The points of a grid, as shares of the radius."""
+    return np.asarray(np.arange(points) * (2 / max(1, points - 1)) - 1, np.float64)

@@ -19,11 +19,12 @@ class Softmax(RowSum):
     The features a end in a constant 1, regularised like the rest; x is one matrix (features, K).
 
     data: "fashion14" (6,000 training rows, 10 classes, d = 1,970), or a .csv or .npz file.
-    l2: weight of half the squared norm.
+    l2: weight of half the squared norm. scaled: whether columns of a file are centred and divided by their deviation.
     """
 
     data: str = "fashion14"
     l2: float = 1e-3
+    scaled: bool = True
     convex: ClassVar[bool] = True
 
     def __post_init__(self) -> None:
@@ -67,4 +68,4 @@ class Softmax(RowSum):
         )
 
     def _table(self) -> tables.Table:
-        return tables.classes(self.data, ones=True)
+        return tables.classes(self.data, ones=True, scaled=self.scaled)
