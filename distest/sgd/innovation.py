@@ -82,10 +82,9 @@ class Remembered:
         """A worker that lives here has said something: its memory after that."""
         self._own[worker] = vector
 
-    def total(self) -> np.typing.NDArray[np.float64]:
-        """The sum of the server's memories in worker order, float64 (d,)."""
-        total: np.typing.NDArray[np.float64] = self.table.sum(axis=0, dtype=np.float64)
-        return total
+    def total(self) -> Vector:
+        """The sum of the server's memories in worker order, as exchanges add up, (d,); anew, so that no error gathers."""
+        return np.asarray(self.table.sum(axis=0))
 
 
 def digest(memories: dict[int, Vector]) -> str:

