@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from distest.errors import UsageError, WireError
 from distest.sgd.problem import Vector

@@ -83,7 +83,7 @@ class Remembered:
         self._own[worker] = vector
 
     def total(self) -> Vector:
-        """The sum of the server's memories in worker order, as exchanges add up, (d,); anew, so that no error gathers."""
+        """The sum of the server's memories in worker order, (d,); anew each time, so that no error gathers."""
         return np.asarray(self.table.sum(axis=0))
 
 

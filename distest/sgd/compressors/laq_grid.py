@@ -12,9 +12,10 @@ from distest.bits import BitReader, Messages
 from distest.coins import Coins, PublicCoins
 from distest.errors import UsageError, WireError
 from distest.kernels import bitpack
-from distest.sgd.buckets import check_bucket, checked_norms
+from distest.sgd.buckets import check_bucket
 from distest.sgd.compressor import Compressor
 from distest.sgd.problem import Vector
+from distest.sgd.streams import checked_norms
 
 
 @dataclass(frozen=True)
