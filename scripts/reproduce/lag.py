@@ -11,7 +11,9 @@ with label 0 have no gradient ("raw"); "signs" codes them as the loss wants.
 Two tables are in no package. With --data-dir (bodyfat.data, .y, derm.data, .y) they are the authors'; without it
 diabetes and sonar stand in, and the integers are others: a table of a variant, said so.
 
-    python scripts/reproduce/lag.py [--quick] [--data-dir DIR]      2 minutes on one core; --quick takes M = 9 alone
+    python scripts/reproduce/lag.py [--quick] [--data-dir DIR]
+
+takes some 6 minutes on one core, 1.5 with --quick, which takes M = 9 alone.
 """
 
 import argparse
