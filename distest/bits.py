@@ -39,10 +39,18 @@ class Messages:
         """All messages of all parts in order, bit-exact, no gap at the seams."""
         if len(parts) == 1:
             return parts[0]
-        out = bitpack.room(sum(part.n_bits for part in parts))
-        at = 0
-        for part in parts:
-            at = bitpack.append(part.data, part.n_bits, out, at)
+        at = sum(part.n_bits for part in parts)
+        out = bitpack.room(at)
+        if at <= 64:  # flags: the numbers of Python are sooner done than kernels are called
+            word = 0
+            for part in parts:
+                word = word << part.n_bits | int.from_bytes(part.to_bytes()) >> -part.n_bits % 8
+            n_bytes = (at + 7) // 8
+            out[:n_bytes] = np.frombuffer((word << -at % 8).to_bytes(n_bytes), np.uint8)
+        else:
+            at = 0
+            for part in parts:
+                at = bitpack.append(part.data, part.n_bits, out, at)
         count = sum(part.count for part in parts)
         spoken = [part for part in parts if part.count]
         if len({part.lengths if isinstance(part.lengths, int) else -1 for part in spoken}) <= 1 and all(
@@ -146,6 +154,14 @@ class BitReader:
             )
         return self._at
 
+    def flag(self) -> bool:
+        """Whether the next bit is set; where it is not, it is a whole message and booked, else it stays to be read."""
+        at = self.need(1)
+        if self._data[at >> 3] >> (7 - (at & 7)) & 1:
+            return True
+        self.took(1, 1)
+        return False
+
     def raw(self) -> tuple[NDArray[np.uint8], int, int]:
         """For decoding kernels in `codecs/`: bytes with spare, cursor, end of the bits."""
         return self._data, self._at, self._limit
@@ -163,6 +179,9 @@ class BitReader:
         count = sum(c for c, _ in self._lengths)
         if len(self._lengths) == 1:
             return self._lengths[0]
+        plain = [length for _, length in self._lengths if isinstance(length, int)]
+        if plain and len(plain) == len(self._lengths):
+            return count, np.repeat(np.array(plain, np.int64), [c for c, _ in self._lengths])
         each = [np.broadcast_to(np.asarray(length, np.int64), c) for c, length in self._lengths]
         return count, np.concatenate(each) if each else 0
 

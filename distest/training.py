@@ -179,6 +179,7 @@ def _train(
         if done is not None:
             done(1)
     evaluations, on_paper = _counted(oracle, state, transport, earlier, on_paper)
+    figures = trial.method.figures(state, transport.total)
     if not transport.hosts_referee:
         return
     with kept.named():
@@ -187,7 +188,7 @@ def _train(
     record |= trial.method.report(state)
     record |= {"paper_bits": on_paper, "warnings": list(state.warnings.values())}
     record |= {"gradient_evaluations": evaluations, "public_key": here.public.key, "coin_path": list(here.public.path)}
-    yield record, series, channel.board
+    yield record | figures, series, channel.board
     kept.remove()  # the record is written
 
 

@@ -18,7 +18,7 @@ def runs(monkeypatch: pytest.MonkeyPatch) -> Any:
     return importlib.import_module("runs")
 
 
-@pytest.mark.parametrize("name", ["nuqsgd", "gspar", "asylpg"])
+@pytest.mark.parametrize("name", ["nuqsgd", "gspar", "asylpg", "lag", "laq"])
 def test_they_start(name: str) -> None:
     ended = subprocess.run(
         [sys.executable, FOLDER / f"{name}.py", "--help"], capture_output=True, text=True, check=False

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from distest.errors import UsageError, WireError
 from distest.sgd.problem import Vector
@@ -23,7 +24,7 @@ from distest.wire.board import Board
 from distest.wire.channel import Channel
 from distest.wire.transport import Transport
 
-_SERVER, _POSTS = "server.npz", "posts"
+_SERVER, _POSTS, _NOTE = "server.npz", "posts", "note "
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +64,10 @@ def save(
         shutil.rmtree(partial, ignore_errors=True)
         _make(partial)
     transport.barrier()
-    own = {f"{name}/{worker}": array for name, kept in state.own.items() for worker, array in kept.items()}
+    own: dict[str, NDArray[Any]] = {
+        f"{name}/{worker}": array for name, kept in state.own.items() for worker, array in kept.items()
+    }
+    own |= {f"{_NOTE}{name}/{worker}": array for name, kept in state.notes.items() for worker, array in kept.items()}
     _write(partial / f"workers-{transport.rank}.npz", own)
     transport.barrier()
     if transport.hosts_referee:
@@ -105,12 +109,17 @@ def load(folder: Path, d: int, channel: Channel) -> Middle | None:
     except (KeyError, ValueError, TypeError, AttributeError, OverflowError, RecursionError) as error:
         raise UsageError(f"{folder / _SERVER} is no checkpoint ({type(error).__name__}: {error})") from None
     own: dict[str, dict[int, Vector]] = {}
+    notes: dict[str, dict[int, NDArray[np.float64]]] = {}
     for path in sorted(folder.glob("workers-*.npz")):
         for name, array in _read(path).items():
             what, _, worker = name.rpartition("/")
-            if not worker.isdecimal() or array.dtype != np.float32 or array.shape != (d,):
+            note = what.startswith(_NOTE)
+            fits = array.ndim == 1 if note else array.shape == (d,)
+            if not worker.isdecimal() or array.dtype != (np.float64 if note else np.float32) or not fits:
                 raise UsageError(f"{path} is no checkpoint of a run with {d} coordinates")
-            if int(worker) in channel.hosted:
+            if int(worker) in channel.hosted and note:
+                notes.setdefault(what.removeprefix(_NOTE), {})[int(worker)] = array
+            elif int(worker) in channel.hosted:
                 own.setdefault(what, {})[int(worker)] = array
     if x.dtype != np.float32 or x.shape != (d,) or turns.dtype != np.uint8 or turns.shape[1:] != (32,):
         raise UsageError(f"{folder / _SERVER} is no checkpoint of a run with {d} coordinates")
@@ -123,7 +132,7 @@ def load(folder: Path, d: int, channel: Channel) -> Middle | None:
         channel.restore(books, turns, board)
     except (KeyError, ValueError, TypeError, AttributeError, OverflowError, WireError) as error:
         raise UsageError(f"{folder} is no checkpoint that one can go on from ({error})") from None
-    return Middle(State(x, step, shared, own), plain, len(turns), written)
+    return Middle(State(x, step, shared, own, notes), plain, len(turns), written)
 
 
 def remove(folder: Path) -> None:

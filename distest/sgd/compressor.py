@@ -2,6 +2,7 @@
 
 import math
 from abc import ABC, abstractmethod
+from collections.abc import Callable
 from typing import ClassVar, Literal
 
 import numpy as np
@@ -40,6 +41,11 @@ class Compressor(ABC):
     @abstractmethod
     def decode(self, reader: BitReader, d: int, worker: int, coins: PublicCoins) -> Vector:
         """Read one message of a worker, float32 (d,), and book its bits. Raises WireError."""
+
+    def told(self, x: Vector, worker: int, coins: Coins) -> tuple[Vector, Callable[[], Messages]]:
+        """What a reader will find in the message of x, and what makes the message: for who may yet be silent."""
+        message = self.encode(x, worker, coins)
+        return self.decode(BitReader(message.data, message.n_bits), x.size, worker, coins.public), lambda: message
 
     def fill(self, reader: BitReader, worker: int, coins: PublicCoins, out: Vector) -> None:
         """Read one message as `decode` does; out = what it says about so many coordinates, perhaps sooner."""

@@ -57,6 +57,18 @@ class Link:
         """The server writes one message, every rank reads it; charged for each worker, or once."""
         self.channel.announce(Turn(self._next(), range(0), "each" if each else "servers"), encode, decode)
 
+    def each(self, encode: Callable[[int], Messages], decode: Callable[[int, BitReader], None]) -> None:
+        """The server writes one message to each worker, which differ; every rank reads all of them, in worker order."""
+
+        def speak() -> Messages:
+            return Messages.join([encode(worker) for worker in range(self.workers)])
+
+        def hear(reader: BitReader) -> None:
+            for worker in range(self.workers):
+                decode(worker, reader)
+
+        self.channel.announce(Turn(self._next(), range(0), "each"), speak, hear, differ=True)
+
     def swap(self, encode: Callable[[int, int], Messages], decode: Callable[[int, int, BitReader], None]) -> None:
         """encode(worker, owner): what each worker writes to every other, which alone reads it: `Channel.swap`."""
         self.channel.swap(Turn(self._next(), range(self.workers), "peers"), encode, decode)

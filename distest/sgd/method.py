@@ -1,7 +1,11 @@
 """Method: one way to train; how gradients become steps."""
 
 from abc import ABC, abstractmethod
+from collections.abc import Callable
 from typing import Any, ClassVar
+
+import numpy as np
+from numpy.typing import NDArray
 
 from distest.coins import Coins
 from distest.sgd.compressor import CoinUse
@@ -39,6 +43,10 @@ class Method(ABC):
 
     def report(self, state: State) -> dict[str, Any]:
         """What a record tells besides, on the server's rank at the end of a run."""
+        return {}
+
+    def figures(self, state: State, total: Callable[[NDArray[np.int64]], NDArray[np.int64]]) -> dict[str, Any]:
+        """What a record keeps of a run beside what all runs have. total: adds an array up over all ranks."""
         return {}
 
     @abstractmethod

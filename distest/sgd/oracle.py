@@ -3,7 +3,7 @@
 import numpy as np
 
 from distest.coins import Stream
-from distest.errors import DivergedError
+from distest.errors import DivergedError, UsageError
 from distest.sgd.problem import Problem, Rows, Vector
 from distest.sgd.shards import Shards
 
@@ -62,3 +62,16 @@ class Oracle:
                 "coordinates that are no finite numbers; try a smaller --rate"
             )
         return gradient
+
+    def smoothness(self, worker: int) -> float:
+        """How much the gradient of a worker's whole shard may change by unit of length, a bound.
+
+        Raises UsageError where the problem does not know.
+        """
+        bound = self._problem.smoothness(self._shards.rows(worker))
+        if bound is None:
+            raise UsageError(
+                f"{self._name} needs to know how smooth each worker's loss is, and this problem does not say; it is "
+                "known for least_squares, logistic, softmax and shard_sums"
+            )
+        return bound

@@ -78,6 +78,10 @@ class Problem(ABC):
         """The least loss, None where it is not known; computed once and cached on disk where that takes long."""
         return None
 
+    def smoothness(self, rows: Rows) -> float | None:
+        """L: the gradient of the mean loss over these rows moves by at most L |x - y| from x to y; None if unknown."""
+        return None
+
     @property
     def d(self) -> int:
         """Coordinates of x."""

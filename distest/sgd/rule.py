@@ -16,7 +16,7 @@ _EPSILON = np.float32(1e-8)
 
 @dataclass(frozen=True, slots=True)
 class Rule:
-    """x <- x - rate_t v_t, float32.
+    """x <- x - rate_t v_t, float32 (float64 where x is).
 
     optimiser "sgd": v_t the mean itself, or with momentum v_t = momentum v_{t-1} + mean (nesterov: the mean plus
     momentum v_t). "adam": Kingma and Ba (2015) with beta1 = momentum or 0.9, beta2 = 0.999.
@@ -77,7 +77,7 @@ class Rule:
 
     def apply(self, state: State, mean: Vector) -> None:
         """One step: changes x, the arrays of the optimiser and the number of steps."""
-        rate = np.float32(self.at(state.step))
+        rate = state.x.dtype.type(self.at(state.step))
         state.step += 1
         if self.optimiser == "adam":
             state.x = state.x - rate * self._adam(state, mean)

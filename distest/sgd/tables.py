@@ -98,15 +98,37 @@ def unit_signs(data: str) -> Table:
 
 
 @lru_cache(maxsize=4)
-def classes(data: str, ones: bool) -> Table:
-    """Classes 0..K-1 in the order of the labels, int64. ones: whether a column of ones goes last."""
-    X, y, X_test, y_test = _scaled(data)
+def classes(data: str, ones: bool, scaled: bool = True) -> Table:
+    """Classes 0..K-1 in the order of the labels, int64. ones: whether a column of ones goes last. scaled: columns."""
+    X, y, X_test, y_test = _scaled(data, scaled)
     found, index = np.unique(np.concatenate([y, y_test]), return_inverse=True)
     if not 2 <= len(found) <= MAX_CLASSES:
         raise UsageError(f"{data}: 2 to {MAX_CLASSES} classes are needed, and there are {len(found)} different targets")
     index = index.astype(np.int64)
     finish = _with_ones if ones else _single
     return Table(finish(X), index[: len(y)], finish(X_test), index[len(y) :], len(found))
+
+
+@lru_cache(maxsize=4)
+def blocks(data: str, count: int) -> tuple[Floats, Floats, NDArray[np.int64]]:
+    """Features and targets as they are stored, read-only float64, all of them training rows, and where blocks end.
+
+    The last is int64 (count + 1,): block m is rows ends[m] .. ends[m + 1] - 1. Blocks are equal and consecutive and the
+    remainder of the rows is dropped; a .npz file may say otherwise by an array `sizes`.
+    """
+    box = bundle.load(data) if not data.lower().endswith(FILES) else _read(Path(data))
+    X, y = (box[key].astype(np.float64) for key in ("X", "y"))
+    sizes = box.get("sizes", np.full(count, len(X) // count))
+    if (
+        sizes.ndim != 1
+        or sizes.dtype.kind not in "iu"
+        or len(sizes) != count
+        or sizes.min() < 1
+        or sizes.sum() > len(X)
+    ):
+        raise UsageError(f"{data}: {len(X)} rows are not cut into {count} blocks of {sizes.tolist()[:8]} ... rows")
+    X.flags.writeable = y.flags.writeable = False
+    return X, y, np.concatenate(([0], np.cumsum(sizes))).astype(np.int64)
 
 
 # ---- generators
@@ -151,7 +173,7 @@ def spectrum(points: int, columns: int, condition: float, noise: float, seed: in
 _Parts = tuple[Floats, Floats, Floats, Floats]  # X, y, X_test, y_test
 
 
-def _scaled(data: str) -> _Parts:
+def _scaled(data: str, scaled: bool = True) -> _Parts:
     if data == "fashion14":
         box = bundle.load(data)
         pixels = (box[key].astype(np.float64) / 255 for key in ("X_train", "X_test"))
@@ -165,6 +187,8 @@ def _scaled(data: str) -> _Parts:
         order = np.random.default_rng(0).permutation(len(X))
         train, test = np.split(order, [4 * len(X) // 5])
         X, y, X_test, y_test = X[train], y[train], X[test], y[test]
+    if not scaled:
+        return X, y, X_test, y_test
     real = ((X != 0) & (X != 1)).any(axis=0)
     mean, deviation = X[:, real].mean(axis=0), X[:, real].std(axis=0)
     deviation[deviation == 0] = 1
@@ -210,7 +234,7 @@ def _read(path: Path) -> dict[str, NDArray[Any]]:
 def _read_npz(path: Path) -> dict[str, NDArray[Any]]:
     try:
         with path.open("rb") as file, np.load(file, allow_pickle=False) as stored:
-            box = {key: np.asarray(stored[key]) for key in ("X", "y", "X_test", "y_test") if key in stored}
+            box = {key: np.asarray(stored[key]) for key in ("X", "y", "X_test", "y_test", "sizes") if key in stored}
     except (ValueError, EOFError, TypeError, zipfile.BadZipFile, zlib.error) as error:  # TypeError: a bare .npy array
         raise UsageError(f"{path} is not an .npz file of plain arrays: {' '.join(str(error).split())}") from None
     if "X" not in box or "y" not in box or ("X_test" in box) != ("y_test" in box):

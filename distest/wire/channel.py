@@ -95,14 +95,22 @@ class Channel:
             self.board.posts.append(Post(turn, tuple(e.chunk for e in heard if e.chunk is not None)))
         return tally
 
-    def announce(self, turn: Turn, speak: Callable[[], Words | Messages], hear: Callable[[BitReader], None]) -> None:
+    def announce(
+        self,
+        turn: Turn,
+        speak: Callable[[], Words | Messages],
+        hear: Callable[[BitReader], None],
+        differ: bool = False,
+    ) -> None:
         """Run a turn of the referee: it writes one message, every server reads it, the ledger books it.
 
         speak() is called on the referee's rank; hear(reader) on every rank that hosts servers or the referee. A
-        message to "each" is booked once for every server, one to "servers" once. Raises as `exchange` does.
+        message to "each" is booked once for every server, one to "servers" once. differ: there is one message for each
+        server, in party order, and each is booked with the server it is for. Raises as `exchange` does.
         """
         self._admit(turn)
-        self._book_one(turn, self._announced(turn, speak), hear)
+        messages = range(self.parties if differ else 1)
+        self._book_one(turn, self._announced(turn, speak, messages), hear, messages)
 
     def compose(self, turn: Turn, speak: Callable[[], Words | Messages]) -> Chunk:
         """The message of a turn to or from one party, on the rank of who writes it: for a mailbox, which moves it."""
@@ -181,17 +189,22 @@ class Channel:
         self._turns = [bytes(row) for row in turns]
         self._wire_before = self._transport.wire_bytes - self.ledger.wire_bytes
 
-    def _book_one(self, turn: Turn, chunk: Chunk, hear: Callable[[BitReader], None]) -> None:
-        """A turn of one message."""
+    def _book_one(
+        self, turn: Turn, chunk: Chunk, hear: Callable[[BitReader], None], messages: range = range(1)
+    ) -> None:
+        """A turn of one message, or of one to each party."""
 
         def heard(block: range, reader: BitReader) -> Tally:
             hear(reader)
             return np.zeros(0, np.int64)
 
-        writer = range(1) if turn.from_referee else turn.speakers
+        writer = messages if turn.from_referee else turn.speakers
         _, entry = self._hear(turn, 0, writer, chunk, heard)
         parties = (turn.speakers or range(self.parties)) if turn.readers == "each" else writer
-        self.ledger.book(turn, parties, entry.n_bits, len(parties) * entry.n_bits, entry.n_bits)
+        if len(messages) > 1:
+            self.ledger.book(turn, parties, entry.lengths, entry.n_bits, entry.n_bits_max)
+        else:
+            self.ledger.book(turn, parties, entry.n_bits, len(parties) * entry.n_bits, entry.n_bits)
         self.ledger.wire_bytes = self._transport.wire_bytes - self._wire_before
         self._turns.append(turn_digest(turn, [block_digest(range(0) if turn.from_referee else writer, chunk)]))
         if self.board is not None:
@@ -307,9 +320,9 @@ class Channel:
             pieces = [chunk for chunks in kept for chunk in chunks]
             self.board.posts.append(Post(turn, tuple(pieces[i] for i in order)))
 
-    def _announced(self, turn: Turn, speak: Callable[[], Words | Messages]) -> Chunk:
+    def _announced(self, turn: Turn, speak: Callable[[], Words | Messages], messages: range) -> Chunk:
         """What the referee says, on every rank."""
-        said = self._say(turn, range(1), lambda block: speak()) if self.hosts_referee else None
+        said = self._say(turn, messages, lambda block: speak()) if self.hosts_referee else None
         return self._transport.broadcast(said)
 
     def _say(self, turn: Turn, block: range, speak: Speak) -> Chunk:
@@ -321,7 +334,7 @@ class Channel:
             raise PartyError(f"{self._where(turn, block)}: {_named(error)}") from error
         if messages.count != len(block):
             raise ModelError(f"{self._where(turn, block)}: {messages.count} messages from {len(block)} servers")
-        if int(np.min(messages.lengths)) < 1:
+        if _least(messages.lengths) < 1:
             raise ModelError(
                 f"{self._where(turn, block)}: a server wrote nothing on its turn; silence is information and costs "
                 "a flag of 1 bit"
@@ -345,13 +358,14 @@ class Channel:
         count, lengths = reader.booked()
         if count != len(block):
             raise ModelError(f"{self._where(turn, block)}: {count} messages were read from {len(block)} servers")
-        if int(np.min(lengths)) < 1:
+        if _least(lengths) < 1:
             raise ModelError(f"{self._where(turn, block)}: a message was read from no bits; silence is information")
         kept = chunk if self.board is not None else None
         n_bits = count * lengths if isinstance(lengths, int) else int(lengths.sum())
         mine = number % self._transport.size == self._transport.rank
         digest = block_digest(block, chunk) if mine or not self._is_shared(turn, chunk.n_bits) else b""
-        return tally, _Heard(number, block, lengths, n_bits, int(np.max(lengths)), digest, kept)
+        longest = lengths if isinstance(lengths, int) else int(lengths.max())
+        return tally, _Heard(number, block, lengths, n_bits, longest, digest, kept)
 
     def _hashed(self, turn: Turn, heard: list[_Heard]) -> list[_Heard]:
         """The same, each with its digest: those of large blocks on the board were made on one rank each."""
@@ -394,6 +408,11 @@ class Channel:
 def _rows(chunk: Chunk) -> NDArray[np.int64]:
     """Party, owner, bits and digest of each message that a rank has read."""
     return np.frombuffer(chunk.payload.tobytes(), np.int64).reshape(-1, _ROW_BYTES // 8)
+
+
+def _least(lengths: Lengths) -> int:
+    """The shortest of some messages."""
+    return lengths if isinstance(lengths, int) else int(lengths.min())
 
 
 def _named(error: Exception) -> str:

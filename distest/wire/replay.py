@@ -35,7 +35,7 @@ class Replay(Channel):
         for (number, block), chunk in zip(blocks, self.kept(turn), strict=True):
             yield number, block, chunk
 
-    def _announced(self, turn: Turn, speak: Callable[[], Words | Messages]) -> Chunk:
+    def _announced(self, turn: Turn, speak: Callable[[], Words | Messages], messages: range) -> Chunk:
         return self.kept(turn)[0]
 
     def _swapped(self, turn: Turn, speak: Callable[[int, int], Messages]) -> Iterator[tuple[int, int, Chunk]]:

@@ -24,6 +24,8 @@ EXTRA: tuple[dict[str, Any], ...] = (
     {"name": "chunk_top", "chunk": 1},
     {"name": "gspar", "eps": 0.5},
     {"name": "gspar", "density": 0.9},
+    {"name": "laq_grid", "block": 64},
+    {"name": "laq_grid", "grid": "odd", "block": 7},
 )
 
 
@@ -97,6 +99,9 @@ def test_a_message_is_read_whole_and_twice_the_same(compressor: Compressor, gene
         assert again.to_bytes() == message.to_bytes()
         assert (x == kept).all()
         y = decoded(compressor, message, x.size, 5, key)
+        told, made = compressor.told(x, 5, key)
+        assert told.tobytes() == y.tobytes()
+        assert made().to_bytes() == message.to_bytes()
         assert y.dtype == np.float32
         assert y.shape == x.shape
         assert np.isfinite(y).all(), name

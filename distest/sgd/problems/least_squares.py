@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 
 from distest.errors import UsageError
 from distest.sgd import losses, tables
+from distest.sgd.curvature import largest_eigenvalue
 from distest.sgd.problem import Rows, Tensor, Vector
 from distest.sgd.problems.base import Floats, Pull, RowSum, at_least, features, only_with
 
@@ -70,6 +71,9 @@ class LeastSquares(RowSum):
         if not len(y) or not y.std():
             return {}
         return {"r2": 1 - float(np.square(table.X_test @ x - y).sum() / np.square(y - y.mean()).sum())}
+
+    def smoothness(self, rows: Rows) -> float:
+        return largest_eigenvalue(self._table().X[rows]) / len(rows) + self.l2
 
     def labels(self) -> NDArray[np.int64]:
         return np.unique(self._table().y, return_inverse=True)[1].astype(np.int64)

@@ -7,6 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from distest.sgd import losses, optima, tables
+from distest.sgd.curvature import largest_eigenvalue
 from distest.sgd.problem import Rows, Tensor, Vector
 from distest.sgd.problems.base import Floats, Pull, RowSum, accuracy, at_least, features
 
@@ -51,6 +52,9 @@ class Logistic(RowSum):
     def evaluate(self, x: Vector) -> dict[str, float]:
         table = self._table()
         return accuracy(int(((table.X_test @ x) * table.y_test > 0).sum()), len(table.y_test))
+
+    def smoothness(self, rows: Rows) -> float:
+        return largest_eigenvalue(self._table().X[rows]) / 4 / len(rows) + self.l2
 
     def labels(self) -> NDArray[np.int64]:
         return self._table().y.astype(np.int64)

@@ -7,6 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from distest.sgd import losses, optima, tables
+from distest.sgd.curvature import largest_eigenvalue
 from distest.sgd.problem import Rows, Tensor, Vector
 from distest.sgd.problems.base import Floats, Pull, RowSum, accuracy, at_least, features, parts
 
@@ -18,11 +19,12 @@ class Softmax(RowSum):
     The features a end in a constant 1, regularised like the rest; x is one matrix (features, K).
 
     data: "fashion14" (6,000 training rows, 10 classes, d = 1,970), or a .csv or .npz file.
-    l2: weight of half the squared norm.
+    l2: weight of half the squared norm. scaled: whether columns of a file are centred and divided by their deviation.
     """
 
     data: str = "fashion14"
     l2: float = 1e-3
+    scaled: bool = True
     convex: ClassVar[bool] = True
 
     def __post_init__(self) -> None:
@@ -53,6 +55,10 @@ class Softmax(RowSum):
         (weights,) = parts(self.tensors, x)
         return accuracy(int(((table.X_test @ weights).argmax(axis=1) == table.y_test).sum()), len(table.y_test))
 
+    def smoothness(self, rows: Rows) -> float:
+        """Source: Boehning, "Multinomial logistic regression algorithm" (1992): diag(p) - pp' is at most 1/2."""
+        return largest_eigenvalue(self._table().X[rows]) / 2 / len(rows) + self.l2
+
     def labels(self) -> NDArray[np.int64]:
         return self._table().y
 
@@ -62,4 +68,4 @@ class Softmax(RowSum):
         )
 
     def _table(self) -> tables.Table:
-        return tables.classes(self.data, ones=True)
+        return tables.classes(self.data, ones=True, scaled=self.scaled)

@@ -1,0 +1,101 @@
+"""Innovation: a vector told as its difference to what both ends remember; and that memory."""
+
+import hashlib
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+
+from distest.bits import BitReader, Messages
+from distest.coins import Coins, PublicCoins
+from distest.sgd.compressor import Compressor
+from distest.sgd.compressors.identity import Identity
+from distest.sgd.doubles import Doubles
+from distest.sgd.problem import Vector
+from distest.sgd.state import State
+
+
+@dataclass(frozen=True, slots=True)
+class News:
+    """What a worker could say now. change: what its memory would move by, as it would be read. vector: the memory after
+    that. lost: |new - vector|^2. message: makes the message, where it is not made yet."""
+
+    change: Vector
+    vector: Vector
+    lost: float
+    message: Callable[[], Messages]
+
+
+@dataclass(frozen=True, slots=True)
+class Innovation:
+    """Vectors by a compressor of their change. Single precision sends the vector itself instead, at the same bits, so
+    that nothing is lost; a float64 vector sends its change in double precision, as the programs of LAG's authors do.
+    """
+
+    compressor: Compressor
+
+    def news(self, new: Vector, memory: Vector, worker: int, coins: Coins) -> News:
+        """What to say of a vector to somebody who remembers another."""
+        change = new - memory
+        if self._whole(new):
+            return News(change, new, 0.0, lambda: self.compressor.encode(new, worker, coins))
+        code = self._of(new)
+        if isinstance(code, Doubles):
+            return News(change, memory + change, 0.0, lambda: code.encode(change, worker, coins))
+        told, message = code.told(change, worker, coins)
+        vector = memory + told
+        return News(told, vector, square(new - vector), message)
+
+    def read(self, reader: BitReader, memory: Vector, worker: int, coins: PublicCoins) -> Vector:
+        """The vector that a message tells to somebody with this memory. Raises WireError."""
+        told = self._of(memory).decode(reader, memory.size, worker, coins)
+        return told if self._whole(memory) else memory + told
+
+    def _of(self, like: Vector) -> Compressor:
+        plain = isinstance(self.compressor, Identity)
+        return Doubles() if plain and like.dtype == np.float64 else self.compressor
+
+    def _whole(self, like: Vector) -> bool:
+        code = self.compressor
+        return isinstance(code, Identity) and code.precision == "float32" and like.dtype == np.float32
+
+
+class Remembered:
+    """What each worker said last, at the worker ("said" of state.own) and at the server ("table" of state.shared).
+
+    Both ends follow messages as they are read, never what they were made of, so they have the same bits.
+    """
+
+    def __init__(self, state: State, workers: int, hosts_server: bool, first: float):
+        """first: every coordinate of a memory before anything was said."""
+        self._own = state.own.setdefault("said", {})
+        self._like, self._first = state.x, first
+        if hosts_server and "table" not in state.shared:
+            state.shared["table"] = np.full((workers, state.x.size), first, state.x.dtype)
+        self.table = state.shared.get("table", np.zeros((0, state.x.size), state.x.dtype))
+
+    def of(self, worker: int) -> Vector:
+        """The memory of a worker that lives here."""
+        return self._own[worker] if worker in self._own else np.full_like(self._like, self._first)
+
+    def said(self, worker: int, vector: Vector) -> None:
+        """A worker that lives here has said something: its memory after that."""
+        self._own[worker] = vector
+
+    def total(self) -> Vector:
+        """The sum of the server's memories in worker order, (d,); anew each time, so that no error gathers."""
+        return np.asarray(self.table.sum(axis=0))
+
+
+def digest(memories: dict[int, Vector]) -> str:
+    """SHA-256 of the memories of some workers, in worker order, hex: equal where both ends remember the same."""
+    sha = hashlib.sha256()
+    for worker in sorted(memories):
+        sha.update(memories[worker].tobytes())
+    return sha.hexdigest()
+
+
+def square(x: Vector) -> float:
+    """|x|^2, added up in float64."""
+    wide = x.astype(np.float64)
+    return float(wide @ wide)

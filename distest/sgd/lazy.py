@@ -1,0 +1,235 @@
+"""Lazy: a worker speaks where its news is large against how far x has moved; the server goes on with the old otherwise.
+
+Shared by the files of LAG, LAQ and LASG, which say what news is and who decides.
+"""
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any, ClassVar, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from distest.bits import BitReader, Messages, close, inside
+from distest.coins import Coins
+from distest.errors import DivergedError, ModelError, UsageError
+from distest.sgd.compressor import Compressor
+from distest.sgd.compressors.identity import Identity
+from distest.sgd.innovation import Innovation, News, Remembered, square
+from distest.sgd.link import Link
+from distest.sgd.method import Method
+from distest.sgd.moves import Moves
+from distest.sgd.oracle import Oracle
+from distest.sgd.problem import Problem, Vector
+from distest.sgd.rule import Rule
+from distest.sgd.state import State
+
+CLOCK, LOST, SPOKEN, FORCED, ASKED, DEAD = range(6)  # places in the notes of a worker
+SILENT = Messages.of_symbols(np.zeros(1, np.uint8), 1)
+SPEAKS = Messages.of_symbols(np.ones(1, np.uint8), 1)
+
+
+@dataclass(frozen=True)
+class Lazy(Method):
+    """Workers tell a server their gradients, each only where the last one it told has become too old; x follows what
+    the server remembers of all, and the server tells x.
+
+    A worker that may stay silent pays 1 bit for saying whether it does. It speaks where its news, a change c of what
+    the server remembers of it, has |c|^2 > T = xi / (rate W)^2 times the sum of the last `depth` squared moves of x
+    (rate^2 with follow = "mean"), or where it has been silent for `clock` rounds.
+
+    compressor: of the changes. trigger: whether workers may be silent at all. xi, depth: above; theory asks for
+    xi depth < 1 and a rate of (1 - sqrt(xi depth)) / L. clock: 0 is none. stagger: clocks start apart. start: "full",
+    everyone speaks in the first round; "paper", the memories begin as all ones and nobody speaks for `depth` rounds,
+    which the programs of the authors do. follow: "mean", a step is rate times the mean gradient, as everywhere in
+    distest; "sum", rate times the sum, as in the papers. downlink: whether telling x is charged once or for each
+    worker. guard: what happens where the moves of x have grown for 2 depth rounds: "halve" halves xi and has everyone
+    speak; "stop" raises DivergedError; "off". l1: every step ends by moving all coordinates towards 0 by rate times l1,
+    for problems that have this l1.
+
+    Only for whole shards (batch = 0), except for LASG: where gradients are noisy, the noise alone is news.
+    """
+
+    compressor: Compressor = field(default_factory=Identity)
+    trigger: bool = True
+    xi: float = 0.1
+    depth: int = 10
+    clock: int = 100
+    stagger: bool = False
+    start: Literal["full", "paper"] = "full"
+    follow: Literal["mean", "sum"] = "mean"
+    downlink: Literal["broadcast", "unicast"] = "broadcast"
+    guard: Literal["halve", "stop", "off"] = "halve"
+    l1: float = 0.0
+    spread: ClassVar[bool] = False
+    name: ClassVar[str] = "lazy"
+
+    def __post_init__(self) -> None:
+        if not 1 <= self.depth <= 1000:
+            raise UsageError(f"{self.name} looks back over a depth of 1 to 1000 rounds, got depth={self.depth}")
+        if not 0 <= self.xi * self.depth <= 100:
+            raise UsageError(
+                f"{self.name} takes xi from 0 to {100 / self.depth:g} with depth={self.depth}, got xi={self.xi}; "
+                f"theory asks for less than {1 / self.depth:g}"
+            )
+        if self.clock < 0:
+            raise UsageError(f"{self.name} has a clock of at least 1 round, or 0 for none, got clock={self.clock}")
+        if not 0 <= self.l1 < math.inf:
+            raise UsageError(f"{self.name} takes a finite l1 of at least 0, got l1={self.l1}")
+
+    def check(self, problem: Problem, workers: int) -> None:
+        self.compressor.check(problem.d)
+        penalties: Callable[[], tuple[float, float]] | None = getattr(problem, "penalties", None)
+        l1 = penalties()[1] if penalties is not None else 0.0
+        if l1 != self.l1:
+            raise UsageError(f"{self.name}: the problem has l1={l1:g} and the step l1={self.l1:g}; give both the same")
+
+    def round(self, state: State, rule: Rule, oracle: Oracle | None, link: Link, coins: Coins) -> None:
+        here = coins.fold("step", state.step)
+        if state.step >= self._quiet:
+            self._hear(state, rule, oracle, link, here)
+        before, step, rate = state.x, state.step, rule.at(state.step)
+        if link.hosts_server:
+            total = self._remembered(state, link).total()
+            rule.apply(state, total if self.follow == "sum" else total / total.dtype.type(link.workers))
+            if self.l1:
+                size = np.maximum(np.abs(state.x) - state.x.dtype.type(rate * self.l1), 0)
+                state.x = np.copysign(size, state.x)
+        else:
+            state.step += 1
+        self._tell(state, link, before, coins.fold("down", step))
+        if self.guard != "off" and self.trigger and self._moves(state).growing():
+            self._rescue(state)
+
+    def figures(self, state: State, total: Callable[[NDArray[np.int64]], NDArray[np.int64]]) -> dict[str, Any]:
+        """uploads; those that the clock forced, as a share; checks in which the slack alone allowed silence, as one."""
+        rows = [np.zeros(6), *state.notes.get("lazy", {}).values()]
+        _, _, spoken, forced, asked, dead = total(np.sum(rows, axis=0).astype(np.int64)).tolist()
+        found = {"uploads": spoken, "uploads_forced": forced / max(1, spoken), "xi_halved": self._halved(state)}
+        return found | ({"checks_dead": dead / max(1, asked)} if self._slack() else {})
+
+    # ---- what a file of a method may say otherwise
+
+    def _hear(self, state: State, rule: Rule, oracle: Oracle | None, link: Link, here: Coins) -> None:
+        """Workers speak or are silent, the server remembers."""
+        memories, code = self._remembered(state, link), Innovation(self.compressor)
+        everyone = not self.trigger or (state.step == 0 and self.start == "full") or self._full(state)
+        bound = self._bound(state, rule, link)
+        view = state.shared.get("view", state.x)
+
+        def encode(worker: int) -> Messages:
+            assert oracle is not None  # somebody speaks
+            gradient = self._gradient(state, oracle, worker, view)
+            news = code.news(gradient, memories.of(worker), worker, here)
+            size, kept = self._size(state, oracle, worker, gradient, news)
+            if not self._fires(state, worker, size, news, bound, everyone, link.workers):
+                return SILENT
+            memories.said(worker, news.vector)
+            for what, vector in kept.items():
+                state.own.setdefault(what, {})[worker] = vector
+            return news.message() if everyone else Messages.one([SPEAKS, news.message()])
+
+        def decode(worker: int, reader: BitReader) -> None:
+            if everyone:
+                memories.table[worker] = code.read(reader, memories.table[worker], worker, here.public)
+                return
+            if not reader.flag():  # most are silent, so this costs little
+                return
+            parts = inside(reader)
+            parts.fixed(1, 1)
+            memories.table[worker] = code.read(parts, memories.table[worker], worker, here.public)
+            close(reader, parts)
+
+        link.up(encode, decode)
+        state.shared.pop("full", None)
+
+    def _size(
+        self, state: State, oracle: Oracle, worker: int, gradient: Vector, news: News
+    ) -> tuple[float, dict[str, Vector]]:
+        """How large the news is, squared; and what the worker keeps, by name, where it speaks."""
+        return square(news.change), {}
+
+    def _slack(self) -> float:
+        """How much of 3 (e + e') is added to T."""
+        return 0.0
+
+    def _tell(self, state: State, link: Link, before: Vector, here: Coins) -> None:
+        """The server says x."""
+        code, zero = Innovation(Identity()), np.zeros_like(before)
+        server = link.workers
+        mine = state.x
+
+        def decode(reader: BitReader) -> None:
+            state.x = code.read(reader, zero, server, here.public)
+
+        link.down(lambda: code.news(mine, zero, server, here).message(), decode, self.downlink == "unicast")
+        if link.hosts_server and not np.array_equal(state.x, mine):
+            raise ModelError(f"{self.name}: the server says another x than follows from what it was told")
+        self._moves(state).push(before, state.x)
+
+    # ---- what they share
+
+    @property
+    def _quiet(self) -> int:
+        """Rounds in which nobody speaks, at the start."""
+        return 0 if self.start == "full" else self.depth if self.trigger else 1
+
+    def _remembered(self, state: State, link: Link) -> Remembered:
+        return Remembered(state, link.workers, link.hosts_server, 1.0 if self.start == "paper" else 0.0)
+
+    def _moves(self, state: State) -> Moves:
+        return Moves(state, self.depth)
+
+    def _bound(self, state: State, rule: Rule, link: Link) -> float:
+        """T."""
+        unit = rule.at(state.step) * (link.workers if self.follow == "sum" else 1)
+        return self._moves(state).threshold(self.xi / 2 ** self._halved(state), unit, self.spread)
+
+    def _gradient(self, state: State, oracle: Oracle, worker: int, x: Vector) -> Vector:
+        """The gradient of a worker at x, without what l1 adds."""
+        gradient = oracle.gradient(worker, x, state.step)
+        if self.l1:
+            return np.asarray(gradient - x.dtype.type(self.l1) * np.sign(x))
+        return gradient
+
+    def _fires(
+        self, state: State, worker: int, size: float, news: News, bound: float, everyone: bool, workers: int
+    ) -> bool:
+        """Whether a worker speaks; takes notes."""
+        if not math.isfinite(size):
+            raise DivergedError(
+                f"{self.name}: the news of worker {worker} at step {state.step} are no finite numbers; "
+                "try a smaller --rate"
+            )
+        notes = state.notes.setdefault("lazy", {}).setdefault(worker, np.zeros(6))
+        slack = 3 * self._slack() * (news.lost + notes[LOST])
+        if not everyone:
+            notes[ASKED] += 1
+            notes[DEAD] += bool(slack >= size > 0)
+        rule = everyone or size > bound + slack
+        if not rule and not (self.clock and notes[CLOCK] >= self.clock):
+            notes[CLOCK] += 1
+            return False
+        notes[SPOKEN] += 1
+        notes[FORCED] += not rule
+        notes[LOST] = news.lost
+        notes[CLOCK] = self.clock * worker // workers if self.stagger and state.step == 0 else 0
+        return True
+
+    def _halved(self, state: State) -> int:
+        """How often xi has been halved."""
+        return int(state.shared["halved"][0]) if "halved" in state.shared else 0
+
+    def _full(self, state: State) -> bool:
+        return "full" in state.shared
+
+    def _rescue(self, state: State) -> None:
+        """The moves of x grow."""
+        if self.guard == "stop":
+            raise DivergedError(
+                f"{self.name}: x has moved further and further for {2 * self.depth} rounds, up to step {state.step}; "
+                f"try a smaller xi (it is {self.xi:g}) or a smaller --rate, or guard=halve"
+            )
+        state.shared["halved"] = np.array([self._halved(state) + 1], np.float32)
+        state.shared["full"] = np.ones(1, np.float32)
