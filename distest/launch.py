@@ -26,6 +26,7 @@ from distest.passage import Passage
 from distest.rank import STATUS, WATCHED, Status, guarded, in_mpi, leave, named, rank_started, ranks_finished
 
 __all__ = [
+    "ONE_THREAD",
     "Mpirun",
     "find_mpirun",
     "guarded",
@@ -41,7 +42,7 @@ GRACE_S = 3.0  # between asking a job to end and killing it
 LOST_S = 2.0  # how long the others may go on once a rank is known to be lost
 TICK_S = 0.05
 STOPPED = 124  # exit code of a job that reached its time limit
-_ONE_THREAD = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMBA_NUM_THREADS")
+ONE_THREAD = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMBA_NUM_THREADS")
 _OPEN_MPI = {
     "OMPI_ALLOW_RUN_AS_ROOT": "1",
     "OMPI_ALLOW_RUN_AS_ROOT_CONFIRM": "1",
@@ -257,7 +258,7 @@ def _environment(mpirun: Mpirun, folder: Path) -> dict[str, str]:
     """What mpirun and the ranks see; the user's own settings for Open MPI win over ours."""
     out = dict(_OPEN_MPI) if mpirun.kind == "Open MPI" else {}
     out.update(os.environ)
-    out.update(dict.fromkeys(_ONE_THREAD, "1"))
+    out.update(dict.fromkeys(ONE_THREAD, "1"))
     out.update({STATUS: str(folder), "TMPDIR": str(folder), "PYTHONUNBUFFERED": "1"})
     if sys.stderr.isatty():
         out[WATCHED] = "1"

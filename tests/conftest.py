@@ -1,9 +1,12 @@
 """What several tests share, and the repository's root on the path: a test can say `from tests import laws`."""
 
+import importlib
 import importlib.util
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from types import ModuleType
+from typing import Any
 
 import pytest
 
@@ -22,6 +25,13 @@ def naive() -> ModuleType:
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
     return module
+
+
+@pytest.fixture
+def reproduce(monkeypatch: pytest.MonkeyPatch) -> Callable[[str], Any]:
+    """Gives scripts/reproduce/NAME.py as a module."""
+    monkeypatch.syspath_prepend(str(Path(ROOT) / "scripts" / "reproduce"))
+    return importlib.import_module
 
 
 @pytest.fixture

@@ -1,9 +1,9 @@
 """The scripts of scripts/reproduce/ start, and what they share counts right."""
 
-import importlib
 import math
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -13,12 +13,11 @@ FOLDER = Path(__file__).resolve().parent.parent / "scripts" / "reproduce"
 
 
 @pytest.fixture
-def runs(monkeypatch: pytest.MonkeyPatch) -> Any:
-    monkeypatch.syspath_prepend(str(FOLDER))
-    return importlib.import_module("runs")
+def runs(reproduce: Callable[[str], Any]) -> Any:
+    return reproduce("runs")
 
 
-@pytest.mark.parametrize("name", ["nuqsgd", "gspar", "asylpg", "lag", "laq"])
+@pytest.mark.parametrize("name", sorted(path.stem for path in FOLDER.glob("*.py") if path.stem not in ("runs", "lag_data")))
 def test_they_start(name: str) -> None:
     ended = subprocess.run(
         [sys.executable, FOLDER / f"{name}.py", "--help"], capture_output=True, text=True, check=False

@@ -10,20 +10,16 @@ Verdicts are computed from the tables above them.
     python scripts/reproduce/gspar.py [--quick]      2.5 minutes on one core, 30 seconds with --quick; the seed is 1
 """
 
-import argparse
 import itertools
 import sys
 from typing import Any
 
 import numpy as np
-from runs import Curve, Verdicts, curve, needed, times, within
+from runs import Curve, Verdicts, along, built, curve, needed, started, times, within
 
-from distest import catalog
 from distest.cli import tables
-from distest.coins import from_seed
 from distest.sgd.compressors.gspar import Gspar
-from distest.sgd.problem import Problem, Vector
-from distest.sgd.shards import deal
+from distest.sgd.problem import Vector
 
 SEED = 1
 WORKERS, BATCH = 4, 8
@@ -49,15 +45,9 @@ def table(c1: float, c2: float) -> dict[str, Any]:
 
 def gradients(c1: float, c2: float, steps: int) -> list[Vector]:
     """Gradients of batches at five places of a run of plain SGD."""
-    problem: Problem = catalog.build("problem", table(c1, c2))
-    coins, data = from_seed(SEED)
-    shards = deal(problem, WORKERS, "iid", coins.public)
-    x, found = problem.start(coins.public.fold("start")), []
-    for step in range(steps):
-        each = [problem.gradient(x, shards.batch(w, step, BATCH, data)) for w in range(WORKERS)]
-        if step % -(-steps // 5) == 0:
-            found += each
-        x = x - np.float32(RATES[1]) * np.mean(each, axis=0, dtype=np.float32)
+    stops, found = range(0, steps, -(-steps // 5)), []
+    for step, draw in along(built(table(c1, c2)), SEED, stops, workers=WORKERS, batch=BATCH, rate=RATES[1]):
+        found += [draw(worker, step) for worker in range(WORKERS)]
     return found
 
 
@@ -115,7 +105,8 @@ def variances(steps: int, out: Verdicts) -> None:
 def training(c1: float, c2: float, steps: int, repeats: int, out: Verdicts) -> None:
     """Sub-optimality against bits: tables and verdicts."""
     name = table(c1, c2)
-    optimum = catalog.build("problem", name).optimum()
+    optimum = built(name).optimum()
+    assert optimum is not None  # the problem is convex
     runs: dict[str, list[dict[float, Curve | None]]] = {
         method: [
             {
@@ -169,9 +160,7 @@ def training(c1: float, c2: float, steps: int, repeats: int, out: Verdicts) -> N
 
 def main() -> int:
     """Print everything; exit code 0."""
-    parser = argparse.ArgumentParser(prog="gspar", description="GSpar's density, variance and bits.")
-    parser.add_argument("--quick", action="store_true", help="fewer steps, one repeat")
-    quick = parser.parse_args().quick
+    quick = started("gspar", "GSpar's density, variance and bits.")
     steps, repeats = (120, 1) if quick else (600, 2)
     out = Verdicts()
     print(f"GSpar, {WORKERS} workers, batches of {BATCH}, seed {SEED}")

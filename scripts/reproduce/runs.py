@@ -1,13 +1,47 @@
-"""What the scripts of this folder share: training runs as curves, bits until a loss is reached, verdicts."""
+"""What the scripts of this folder share: training runs as curves, gradients along SGD, verdicts."""
 
+import argparse
+import dataclasses
 import math
+import os
+import sys
+from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
-from distest import training
+import numpy as np
+
+from distest import catalog, training
+from distest.coins import from_seed
 from distest.errors import DivergedError
+from distest.launch import ONE_THREAD
+from distest.sgd.problem import Problem, Vector
+from distest.sgd.rule import Rule
+from distest.sgd.shards import deal
+from distest.sgd.state import State
 from distest.train_spec import TrainSpec
 from distest.wire.transport import Solo
+
+Table = dict[str, Any]
+
+# one dense net, one LSTM, one residual net, small enough for hundreds of workers on one core; step sizes of plain SGD
+MODELS: dict[str, Table] = {
+    "mlp": {"name": "mlp"},
+    "letter_lstm": {"name": "letter_lstm", "embedding": 24, "hidden": 48, "window": 12, "letters": 40_000},
+    "residual": {"name": "residual", "width": 64, "depth": 2},
+}
+RATES = {"mlp": 0.2, "letter_lstm": 2.0, "residual": 0.1}
+
+
+def started(name: str, about: str) -> bool:
+    """Whether --quick is asked for. A script is started anew where BLAS may take more than one thread."""
+    parser = argparse.ArgumentParser(prog=name, description=about)
+    parser.add_argument("--quick", action="store_true", help="fewer steps, fewer repeats")
+    quick: bool = parser.parse_args().quick
+    if any(os.environ.get(one) != "1" for one in ONE_THREAD):
+        os.environ.update(dict.fromkeys(ONE_THREAD, "1"))
+        os.execv(sys.executable, [sys.executable, *sys.argv])
+    return quick
 
 
 @dataclass
@@ -26,25 +60,60 @@ class Verdicts:
         print("\nWhat the paper claims, and what is seen here:", *self.lines, sep="\n")
 
 
+# ---- training
+
+
 @dataclass(frozen=True)
 class Curve:
-    """A run at its evaluations. bits: of the messages of all workers, measured. per: bits of one coordinate of one."""
+    """A run at its evaluations. bits: of the messages of all workers, measured. per: bits of one coordinate of one.
+
+    moved: coordinates that each step's mean was not 0 at. accuracy, nats: on held-out rows at the end, where there are
+    any. down: of the bits, those of a server.
+    """
 
     loss: list[float]
     bits: list[int]
     per: float
+    moved: list[int] = field(default_factory=list)
+    accuracy: float | None = None
+    nats: float | None = None
+    down: int = 0
+
+    @property
+    def held_out(self) -> float:
+        """Errors in the hundred, or nats a letter, on held-out rows: the less the better."""
+        if self.nats is not None:
+            return self.nats
+        return math.nan if self.accuracy is None else 100 * (1 - self.accuracy)
 
 
-def curve(method: dict[str, Any], problem: dict[str, Any], seed: int, steps: int, **more: Any) -> Curve | None:
-    """One run, evaluated 40 times or at every step; None where it diverged. more: as in a train spec."""
-    every = max(1, steps // 40)
+@dataclass(frozen=True)
+class _Watched(Rule):
+    """A rule that counts the coordinates it is given."""
+
+    moved: list[int] = field(default_factory=list)
+
+    def apply(self, state: State, mean: Vector) -> None:
+        self.moved.append(int(np.count_nonzero(mean)))
+        super().apply(state, mean)
+
+
+def curve(method: Table, problem: Table, seed: int, steps: int, looks: int = 40, **more: Any) -> Curve | None:
+    """One run, evaluated `looks` times or at every step; None where it diverged. more: as in a train spec."""
+    every = max(1, steps // looks)
     spec = TrainSpec(methods=[method], problem=problem, steps=steps, seed=seed, evaluate=every, **more)
+    (trial,) = training.plan(spec)
+    rule = _Watched(**{one.name: getattr(trial.rule, one.name) for one in dataclasses.fields(trial.rule)})
     try:
-        ((record, series, _),) = training.run(spec, training.plan(spec), Solo(), False)
+        ((record, series, _),) = training.run(spec, [dataclasses.replace(trial, rule=rule)], Solo(), False)
     except DivergedError:
         return None
     losses, bits = [point["loss"] for point in series], [point["payload_bits"] for point in series]
-    return Curve(losses, bits, record["bits_per_coordinate"])
+    last = series[-1]
+    return Curve(
+        losses, bits, record["bits_per_coordinate"], rule.moved,
+        last.get("accuracy"), last.get("nats"), last["payload_bits_down"],
+    )  # fmt: skip
 
 
 def needed(run: Curve | None, target: float) -> float:
@@ -71,3 +140,59 @@ def times(mine: list[float], rival: list[float]) -> tuple[bool, str]:
     if math.isinf(ratios[0]):
         return True, "the other never gets there in these steps"
     return ratios[0] > 1, f"the other needs {ratios[0]:.3g} to {ratios[-1]:.3g} times the bits"
+
+
+def behind(mine: list[float], rival: list[float]) -> tuple[bool, float, float]:
+    """Whether figures `mine`, the less the better, are within noise of the rival's: by how much their mean is above,
+    and two standard deviations of one run, from the repeats of both."""
+    gap = float(np.mean(mine) - np.mean(rival))
+    spare = max(1, len(mine) + len(rival) - 2)
+    squares = sum(float(np.square(np.array(each) - np.mean(each)).sum()) for each in (mine, rival))
+    noise = 2 * math.sqrt(squares / spare)
+    return gap <= noise, gap, noise
+
+
+def spread(found: list[float]) -> str:
+    """A mean and, of several, the standard deviation of one."""
+    mean = float(np.mean(found))
+    return f"{mean:.4g}" if len(found) < 2 else f"{mean:.4g} +- {float(np.std(found, ddof=1)):.2g}"
+
+
+# ---- gradients
+
+
+Draw = Callable[[int, int], Vector]
+
+
+def along(
+    problem: Problem, seed: int, stops: Collection[int], *, workers: int, batch: int, rate: float
+) -> Iterator[tuple[int, Draw]]:
+    """Plain SGD on the mean of the workers' gradients; yields, at each stop, the step and a function of (worker, draw)
+    that gives gradients there: draw = step is the batch that SGD takes."""
+    coins, data = from_seed(seed)
+    shards = deal(problem, workers, "iid", coins.public)
+    x = problem.start(coins.public.fold("start"))
+
+    def gradient(worker: int, draw: int) -> Vector:
+        return problem.gradient(x, shards.batch(worker, draw, batch, data))
+
+    for step in range(max(stops) + 1):
+        if step in stops:
+            yield step, gradient
+        x = x - np.float32(rate) * np.mean([gradient(w, step) for w in range(workers)], axis=0, dtype=np.float32)
+
+
+def built(table: Table) -> Problem:
+    """The problem of a table."""
+    problem: Problem = catalog.build("problem", table)
+    return problem
+
+
+def tensor(problem: Problem, g: Vector, name: str) -> Vector:
+    """The part of a gradient that a named tensor has."""
+    at = 0
+    for each in problem.tensors:
+        if each.name == name:
+            return g[at : at + each.size]
+        at += each.size
+    raise KeyError(name)
