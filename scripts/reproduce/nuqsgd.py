@@ -144,7 +144,7 @@ def curves(name: str, steps: int, out: Verdicts) -> None:
         row |= {f"loss at {rate:g}": run.loss[-1] if run else math.inf for rate, run in at.items()}
         rows.append(row)
     tables.show(
-        f"\ntraining {name}: {WORKERS} workers, batch {BATCH}, {steps} steps; bits of all until the loss is {target:.4g}",
+        f"\ntraining {name}: {WORKERS} workers, batch {BATCH}, {steps} steps; bits until the loss is {target:.4g}",
         rows,
         "that loss is the best that supersgd has after three fourths of its steps; bits a coordinate",
     )

@@ -3,7 +3,7 @@
 Ivkin, Rothchild, Ullah, Braverman, Stoica, Arora, "Communication-efficient distributed SGD with sketching" (2019)
 trains a transformer, an LSTM and a residual net with 5 to 90 million parameters, on 4 workers and on up to 256 that are
 simulated. Here a net with one hidden layer and a residual net learn the shipped pictures of clothes and an LSTM
-Shakespeare's letters, with 13 to 30 thousand parameters, all workers in one process. No momentum.
+Shakespeare's letters, with 13 to 30 thousand parameters, all workers in one process. No momentum. At 40x P is 3.
 
 Compression by the paper's rule is 2d / (|S| + P k + k) values for Sketched-SGD, |S| the counters of a sketch, and
 2d / (k + union) for local top-k, union being the coordinates that all workers' messages have together: the update that
@@ -27,12 +27,12 @@ SEED = 1
 SHARE = 0.01  # k / d
 ROWS = 5
 TINY = 4  # columns of a sketch that tells nearly nothing
-STEPS = {"mlp": 1000, "letter_lstm": 2200, "residual": 1000}  # four workers
+STEPS = {"mlp": 1000, "letter_lstm": 2400, "residual": 1000}  # four workers
 BATCH = {"mlp": 16, "letter_lstm": 8, "residual": 16}
 MANY = {"mlp": 240, "letter_lstm": 120, "residual": 160}  # steps with many workers
 TOTAL = 256  # rows of all workers' batches there
 WORKERS = (1, 4, 16, 64, 256)
-LITTLE = (2, 6, 10, 14, 20)  # coordinates of a message of local top-k with many workers
+LITTLE = (4, 10, 20)  # coordinates of a message of local top-k with many workers
 COUNTED = 12  # steps in which traffic is counted, the first half of which is left out of unions
 LOCAL: Table = {"name": "local_top_k", "compressor": {"name": "top_k", "density": SHARE}}
 SERVED: Table = {  # the server says the union: places and values of what is not 0
@@ -70,7 +70,7 @@ def accuracy(model: str, steps: int, repeats: int, out: Verdicts) -> None:
         "true top-k": {"name": "true_top_k", "density": SHARE},
         "local top-k": LOCAL,
         "sketched 20x": sketched(d, 20, 3),
-        "sketched 40x": sketched(d, 40, 2),
+        "sketched 40x": sketched(d, 40, 3),
     }
     setting: dict[str, Any] = {"workers": 4, "batch": BATCH[model], "rate": RATES[model]}
     rows, held = [], {}
@@ -157,7 +157,7 @@ def split(model: str, steps: int, repeats: int, out: Verdicts) -> None:
 def traffic(model: str, most: int, out: Verdicts) -> None:
     """What a worker writes and what goes down to it, by the number of workers."""
     table, d = MODELS[model], built(MODELS[model]).d
-    k, method = max(1, round(SHARE * d)), sketched(d, 40, 2)
+    k, method = max(1, round(SHARE * d)), sketched(d, 40, 3)
     rows, written, unions = [], {}, {}
     for workers in (w for w in WORKERS if w <= most):
         setting: dict[str, Any] = {"workers": workers, "batch": max(1, TOTAL // workers // 8), "rate": RATES[model]}
@@ -186,11 +186,10 @@ def traffic(model: str, most: int, out: Verdicts) -> None:
         rows,
         "compressions by the paper's rule, in values",
     )
-    low, high = min(written.values()), max(written.values())
     out.hold(
-        f"{model}: what a worker of Sketched-SGD sends does not depend on W, up to {most} (within a twentieth)",
-        high <= 1.05 * low,
-        f"{low:,.0f} to {high:,.0f} bits a step; counters are as wide as they have to be",
+        f"{model}: what a worker of Sketched-SGD sends does not grow with W, up to {most} (within a hundredth)",
+        max(written.values()) <= 1.01 * written[1],
+        f"{written[1]:,.0f} bits a step alone, {written[most]:,.0f} of {most}; counters are as wide as they have to be",
     )
     out.hold(
         f"{model}: local top-k's update grows with W towards d, and its compression falls to little",
@@ -203,7 +202,7 @@ def traffic(model: str, most: int, out: Verdicts) -> None:
 def crowd(model: str, steps: int, most: int, out: Verdicts) -> None:
     """The same rows in each step, dealt to 4 workers and to many."""
     table, d = MODELS[model], built(MODELS[model]).d
-    method = sketched(d, 40, 2)
+    method = sketched(d, 40, 3)
 
     def run(name: str, how: Table, workers: int, repeats: int = 1) -> list[float]:
         setting: dict[str, Any] = {"workers": workers, "batch": TOTAL // workers, "rate": RATES[model]}
@@ -230,7 +229,7 @@ def crowd(model: str, steps: int, most: int, out: Verdicts) -> None:
 def equal(model: str, steps: int, workers: int, out: Verdicts) -> None:
     """Local top-k at the values of Sketched-SGD: the k whose update and message have as many."""
     table, d = MODELS[model], built(MODELS[model]).d
-    method = sketched(d, 40, 2)
+    method = sketched(d, 40, 3)
     budget = values(d, method)
     setting: dict[str, Any] = {"workers": workers, "batch": TOTAL // workers, "rate": RATES[model]}
     ours = curve(method, table, SEED, steps, 8, **setting)
@@ -281,7 +280,7 @@ def main() -> int:
     print(f"Sketched-SGD, seed {SEED}")
     for model in MODELS:
         accuracy(model, STEPS[model] // part, repeats, out)
-        split(model, STEPS[model] // (3 * part), 1, out)
+        split(model, STEPS[model] // (4 * part), 1, out)
         traffic(model, most, out)
         crowd(model, MANY[model] // part, most, out)
         equal(model, MANY[model] // (2 * part), 64, out)
