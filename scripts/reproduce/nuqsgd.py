@@ -32,7 +32,7 @@ BUCKETS = (8192, 512)
 BATCH, SMALL = 32, 4  # rows of a worker
 LOOKS = 8  # gradients whose variances are averaged
 STEPS = {"mlp": 1200, "letter_lstm": 700, "residual": 800}  # of training
-FACTORS = (0.5, 1, 2)  # step sizes, in those of plain SGD
+FACTORS = (1, 2, 4)  # step sizes, in those of plain SGD
 Quantiser = Qsgd | Nuqsgd
 
 
@@ -149,12 +149,12 @@ def curves(name: str, steps: int, out: Verdicts) -> None:
         "that loss is the best that supersgd has after three fourths of its steps; bits a coordinate",
     )
     budget(name, {method: runs[method][best[method]] for method in METHODS})
-    for rival in ("supersgd", "qsgd l2", "ef_signsgd 64"):
-        claim = f"{name}: NUQSGD in {BITS} bits reaches a loss with fewer bits than {rival}, each at its best rate"
-        out.hold(claim, *times([min(cost["nuqsgd"].values())], [min(cost[rival].values())]))
+    for mine, rival in (("nuqsgd", "supersgd"), ("nuqsgd", "qsgd l2"), ("nuqsgd elias", "ef_signsgd 64")):
+        claim = f"{name}: {mine} in {BITS} bits reaches a loss with fewer bits than {rival}, each at its best rate"
+        out.hold(claim, *times([min(cost[mine].values())], [min(cost[rival].values())]))
     low = {method: min(run.loss[-1] for run in at.values() if run is not None) for method, at in runs.items()}
     out.hold(
-        f"{name}: after the same steps, each at its best rate, NUQSGD is nearer to SuperSGD than QSGD is",
+        f"{name}: after the same steps, each at its best rate, NUQSGD has the lower loss than QSGD",
         low["nuqsgd"] < low["qsgd l2"],
         f"losses of {low['nuqsgd']:.4g}, of QSGD {low['qsgd l2']:.4g}, of SuperSGD {low['supersgd']:.4g}",
     )
@@ -189,9 +189,9 @@ def small(name: str, steps: int, repeats: int, out: Verdicts) -> None:
     tables.show(title, rows, note)
     gap = {method: float(np.mean(final[method]) - np.mean(final["supersgd"])) for method in final}
     out.hold(
-        f"{name}, batch {SMALL}: NUQSGD ends nearer to SuperSGD than QSGD does",
+        f"{name}, batch {SMALL}: NUQSGD loses less than QSGD does",
         gap["nuqsgd"] < gap["qsgd l2"],
-        f"its loss is {gap['nuqsgd']:+.3g} above, that of QSGD {gap['qsgd l2']:+.3g}, with the maximum norm "
+        f"its loss is SuperSGD's {gap['nuqsgd']:+.3g}, that of QSGD {gap['qsgd l2']:+.3g}, with the maximum norm "
         f"{gap['qsgd max']:+.3g}",
     )
 

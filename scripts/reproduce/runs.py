@@ -139,7 +139,8 @@ def times(mine: list[float], rival: list[float]) -> tuple[bool, str]:
     ratios = sorted(theirs / own for own, theirs in zip(mine, rival, strict=True))
     if math.isinf(ratios[0]):
         return True, "the other never gets there in these steps"
-    return ratios[0] > 1, f"the other needs {ratios[0]:.3g} to {ratios[-1]:.3g} times the bits"
+    found = f"{ratios[0]:.3g}" if len(ratios) == 1 else f"{ratios[0]:.3g} to {ratios[-1]:.3g}"
+    return ratios[0] > 1, f"the other needs {found} times the bits"
 
 
 def behind(mine: list[float], rival: list[float]) -> tuple[bool, float, float]:
