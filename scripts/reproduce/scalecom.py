@@ -9,7 +9,7 @@ Compression by the paper's rule is d / k, chunks of d / k coordinates; all bits 
 measured: the leader's places and 32 bits a value of everybody. --quick trains too little for the verdicts on accuracy
 to mean much.
 
-    python scripts/reproduce/scalecom.py [--quick]      6 minutes on one core, 1 minute with --quick; the seed is 1
+    python scripts/reproduce/scalecom.py [--quick]      9 minutes on one busy core, 1 minute with --quick; the seed is 1
 """
 
 import sys
@@ -236,7 +236,8 @@ def learners(model: str, steps: int, repeats: int, out: Verdicts) -> None:
     out.hold(
         f"{model}: {LEARNERS} learners with {TIMES} times the batch and the scaled rate are as good as dense ones",
         holds,
-        f"held out it is {gap:+.3g} worse with the best beta, {best}; two deviations of a run are {noise:.3g}",
+        f"held out it is {gap:+.3g} worse with the best beta, {best}; two deviations of a run are {noise:.3g}; "
+        f"{steps} steps move a coordinate {steps / MANY:.2g} times on average, where dense moves it in each",
     )
     losses = {beta: run[0].loss[-1] if run[0] else np.inf for (scale, beta), run in runs.items() if scale == most}
     low = min(losses[beta] for beta in BETAS if beta < 1)
