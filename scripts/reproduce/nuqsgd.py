@@ -7,7 +7,7 @@ coordinates, 4 workers. The variance of a gradient is exact, |g|^2 times what `v
 quantiser; gradients are those of plain SGD. In training every method has the best of its step sizes from a grid.
 Verdicts are computed from the tables above them.
 
-    python scripts/reproduce/nuqsgd.py [--quick]      8 minutes on one busy core, 1.5 minutes with --quick; the seed is 1
+    python scripts/reproduce/nuqsgd.py [--quick]     8 minutes on one busy core, 1.5 minutes with --quick; the seed is 1
 
 --quick trains too little for QSGD's variance to hurt.
 """

@@ -10,7 +10,7 @@ Compression by the paper's rule is 2d / (|S| + P k + k) values for Sketched-SGD,
 goes down. Indices do not count there. All bits are those that a worker has written, measured: counters as wide as they
 have to be, 32 bits a value, and what says how wide and in what unit; Sketched-SGD has no indices to send.
 
-    python scripts/reproduce/sketched_sgd.py [--quick]      6.5 minutes on one busy core, 1 minute with --quick; the seed is 1
+    python scripts/reproduce/sketched_sgd.py [--quick]    6.5 minutes on one busy core, 1 with --quick; seed 1
 
 --quick trains too little for the verdicts on accuracy to mean much.
 """
