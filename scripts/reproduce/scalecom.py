@@ -9,7 +9,7 @@ Compression by the paper's rule is d / k, chunks of d / k coordinates; all bits 
 measured: the leader's places and 32 bits a value of everybody. --quick trains too little for the verdicts on accuracy
 to mean much.
 
-    python scripts/reproduce/scalecom.py [--quick]      7.5 minutes on one busy core, 1 minute with --quick; the seed is 1
+    python scripts/reproduce/scalecom.py [--quick]      7.5 minutes on one busy core, 1 with --quick; the seed is 1
 """
 
 import sys
