@@ -17,7 +17,7 @@ def runs(reproduce: Callable[[str], Any]) -> Any:
     return reproduce("runs")
 
 
-@pytest.mark.parametrize("name", sorted(path.stem for path in FOLDER.glob("*.py") if path.stem not in ("runs", "lag_data")))
+@pytest.mark.parametrize("name", sorted({path.stem for path in FOLDER.glob("*.py")} - {"runs", "lag_data"}))
 def test_they_start(name: str) -> None:
     ended = subprocess.run(
         [sys.executable, FOLDER / f"{name}.py", "--help"], capture_output=True, text=True, check=False
