@@ -159,15 +159,15 @@ def _windows(levels: Levels) -> NDArray[np.uint32]:
 def _room(d: int, bucket: int, buckets: int, levels: Levels, code: int) -> int:
     """Bits that no vector passes.
 
-    SHORTEST takes no more than FIXED. An omega word of g has at most 1.5 g bits, and distances add up to the size B at
-    most. For k Rice words with least(b) the parameter tried first, all bits before the last b are at most B, and
-    k b is below B log2(B / k) / k or k log2(B / 32) + k: below B (1 + log2 B).
+    SHORTEST takes no more than FIXED. In a bucket of B coordinates of which k are told, distances add up to B at most,
+    and the omega word of g has at most 1.5 g bits. Rice words have no more than those of the parameter b tried first,
+    at most B + k b; and k b <= B (1 + log2(B / 32)), since 2^b is at most B / (2 k), or B / 16 for the furthest.
     """
     head = MODE_BITS + NORM_BITS + PARAMETER_BITS + 64
     if code == SHORTEST:
         return head * buckets + levels.width * d
     longest = int((_words(levels)[code - ELIAS] & np.uint64(63)).max())
-    return head * buckets + (longest + 2 + (bucket.bit_length() if code == RICE else 0)) * d
+    return head * buckets + (longest + 2 + ((bucket // 32).bit_length() if code == RICE else 0)) * d
 
 
 # ---- the same without kernels, for small vectors

@@ -49,9 +49,7 @@ def pack(
     return Messages(data, n_bits, 1, n_bits)
 
 
-def unpack(
-    reader: BitReader, bucket: int, levels: Levels, code: SparseCode, out: Vector, scale: float | None
-) -> None:
+def unpack(reader: BitReader, bucket: int, levels: Levels, code: SparseCode, out: Vector, scale: float | None) -> None:
     """out = what the message says, or, with a scale, out += scale times that; books the message.
 
     Raises WireError, and then the buckets before the one that is wrong are in out.

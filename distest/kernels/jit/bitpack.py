@@ -92,8 +92,14 @@ def append(source: Array, n_bits: int, out: Array, at: int) -> int:
         for i in range(n_bytes):  # a slice would need numba to allocate
             out[byte + i] = source[i]
         return at + n_bits
-    carry = out[byte]
-    for i in range(n_bytes):
+    high = u64(out[byte]) << u64(56)
+    whole = n_bits >> 6
+    for i in range(whole):
+        word = load_be(source, 8 * i)
+        store_be(out, byte + 8 * i, high | (word >> u64(shift)))
+        high = word << u64(64 - shift)
+    carry = u8(high >> u64(56))
+    for i in range(8 * whole, n_bytes):
         s = source[i]
         out[byte + i] = carry | u8(s >> u8(shift))
         carry = u8(s << u8(8 - shift))
