@@ -54,11 +54,10 @@ def _digits(n: Any) -> Any:
     return i64(64) - i64(leading_zeros(u64(n)))
 
 
-@inline
-def _omega(n: Any) -> Any:
+@kernel
+def omega_word(n: Any) -> Any:
     """The omega word of n >= 1 below 2^33, and its bits."""
     word, width = u64(0), u64(1)
-    n = i64(n)
     while n > 1:
         word |= u64(n) << width
         n = _digits(n)
@@ -129,42 +128,44 @@ def mode_of(told: Array, gaps: Array, size: int, width: int, rice: int, near: Ar
     elias, rice = i64(0), rice + PARAMETER_BITS
     for i in range(told.size):
         gap = i64(gaps[i])
-        elias += i64(near[gap] & u64(63)) if gap < NEAR else i64(_omega(gap)[1])
+        elias += i64(near[gap] & u64(63)) if gap < NEAR else i64(omega_word(gap)[1])
         elias += i64(words[0, told[i]] & u64(63))
         rice += i64(words[1, told[i]] & u64(63))
-    fixed = width * size - i64(_omega(told.size + 1)[1])  # less what the others have in common
+    fixed = width * size - i64(omega_word(told.size + 1)[1])  # less what the others have in common
     if fixed <= elias and fixed <= rice:
         return FIXED
     return ELIAS if elias <= rice else RICE
 
 
 @inline
-def _distance(gap: Any, b: int, rice: bool, near: Array) -> Any:
-    """The word of a distance, and its bits."""
-    if rice:
+def _distance(gap: Any, b: int, near: Array) -> Any:
+    """The word of a distance, and its bits; b: Rice's parameter, -1 for omega."""
+    if b >= 0:
         rest = u64(gap) - u64(1)
         ones = rest >> u64(b)
-        width = ones + u64(1) + u64(b)
-        return ((((u64(2) << ones) - u64(2)) << u64(b)) | (rest & ((u64(1) << u64(b)) - u64(1)))), width
+        word = (((u64(2) << ones) - u64(2)) << u64(b)) | (rest & ((u64(1) << u64(b)) - u64(1)))
+        return word, ones + u64(1) + u64(b)
     if gap < u32(NEAR):
-        entry = near[gap]
-        return entry >> u64(6), entry & u64(63)
-    return _omega(gap)
+        return near[gap] >> u64(6), near[gap] & u64(63)
+    return omega_word(i64(gap))
 
 
-@inline
-def _entries(
-    told: Array, gaps: Array, b: int, rice: bool, near: Array, words: Array, acc: int, held: int, byte: int, out: Array
+@kernel
+def entries(
+    told: Array, gaps: Array, b: int, near: Array, words: Array, acc: Any, held: Any, byte: int, out: Array
 ) -> tuple[int, int, int]:
-    """The words of all that is told, two coordinates at once where their words are short."""
+    """Write all that is told, two coordinates at once where their words are short; what `put` returns.
+
+    b: Rice's parameter, -1 for omega.
+    """
     count = told.size
     i = i64(0)
     while i < count:
-        one, n = _distance(gaps[i], b, rice, near)
+        one, n = _distance(gaps[i], b, near)
         level = words[told[i]]
         m = level & u64(63)
         if i + 1 < count:
-            other, p = _distance(gaps[i + 1], b, rice, near)
+            other, p = _distance(gaps[i + 1], b, near)
             next_level = words[told[i + 1]]
             q = next_level & u64(63)
             if n + m + p + q <= u64(56):
@@ -173,7 +174,7 @@ def _entries(
                 i += 2
                 continue
         acc, held, byte = put_long(one, n, acc, held, byte, out)
-        acc, held, byte = put(level >> u64(6), m, acc, held, byte, out)
+        acc, held, byte = put_long(level >> u64(6), m, acc, held, byte, out)
         i += 1
     return acc, held, byte
 
@@ -206,13 +207,11 @@ def encode(
             acc, held, byte = put(u64(norm), u64(NORM_BITS), acc, held, byte, out)
         if mode == RICE:
             acc, held, byte = put(u64(b), u64(PARAMETER_BITS), acc, held, byte, out)
-        if mode == ELIAS or mode == RICE:
-            word, n = _omega(count + 1)
+        if mode >= ELIAS:
+            word, n = omega_word(count + 1)
             acc, held, byte = put(word, n, acc, held, byte, out)
-        if mode == ELIAS:
-            acc, held, byte = _entries(mine, far, 0, False, near, words[0], acc, held, byte, out)
-        elif mode == RICE:
-            acc, held, byte = _entries(mine, far, b, True, near, words[1], acc, held, byte, out)
+            row = words[0] if mode == ELIAS else words[1]
+            acc, held, byte = entries(mine, far, b if mode == RICE else -1, near, row, acc, held, byte, out)
         elif mode == FIXED:
             for j in range(begin, begin + size):
                 acc, held, byte = put(u64(symbols[j]), u64(width), acc, held, byte, out)
@@ -229,8 +228,29 @@ def _said(out: Array, at: int, value: Any, adding: bool) -> None:
     out[at] = out[at] + value if adding else value
 
 
-@inline
-def _entries_read(
+@kernel
+def entry_of(data: Array, at: int, limit: int, b: int) -> tuple[int, int, int, int]:
+    """A distance (below 1 where there is none), a sign, the index of a level, and the bit behind them.
+
+    b: Rice's parameter, -1 for omega.
+    """
+    if b < 0:
+        gap, at = omega(data, at, limit)
+    else:
+        gap, at = golomb(data, at, limit, b, i64(1) << b, i64(1) << b)
+        gap += 1
+    if gap < 1 or at >= limit:
+        return i64(0), i64(0), i64(0), at
+    negative = i64(read(data, at, 1))
+    if b < 0:
+        level, at = omega(data, at + 1, limit)
+    else:
+        level, at = gamma(data, at + 1, limit)
+    return (gap if level > 0 else i64(0)), negative, level, at
+
+
+@kernel
+def entries_of(
     data: Array, at: int, limit: int, count: int, begin: int, end: int, b: int, top: int, zero: bool, sign: int,
     windows: Array, row: int, values: Array, adding: bool, out: Array,
 ) -> tuple[int, int]:  # fmt: skip
@@ -264,20 +284,8 @@ def _entries_read(
                 last = fourth
                 i += 4
                 continue
-        if b < 0:
-            gap, at = omega(data, at, limit)
-        else:
-            gap, at = golomb(data, at, limit, b, i64(1) << b, i64(1) << b)
-            gap += i64(1) if gap >= 0 else i64(0)
-        if gap < 0 or at >= limit:
-            return at, BAD_WORD
-        negative = i64(read(data, at, 1))
-        at += 1
-        if b < 0:
-            level, at = omega(data, at, limit)
-        else:
-            level, at = gamma(data, at, limit)
-        if level < 0:
+        gap, negative, level, at = entry_of(data, at, limit, b)
+        if gap < 1:
             return at, BAD_WORD
         if gap >= end - last or level > top:
             return at, BEYOND
@@ -288,7 +296,7 @@ def _entries_read(
 
 
 @kernel
-def _bucket_read(
+def bucket_of(
     data: Array, at: int, limit: int, mode: int, begin: int, end: int, width: int, zero: bool, top: int,
     windows: Array, values: Array, adding: bool, out: Array,
 ) -> tuple[int, int]:  # fmt: skip
@@ -311,7 +319,7 @@ def _bucket_read(
     if count < 1 or count > size + 1:
         return at, BAD_COUNT
     row = i64(min(b + 1, ROWS - 1)) << WINDOW
-    return _entries_read(
+    return entries_of(
         data, at, limit, count - 1, begin, end, b, top, zero, width - 1, windows, row, values, adding, out
     )
 
@@ -352,7 +360,7 @@ def decode(
                 if adding:
                     for j in range(values.size):
                         values[j] *= scale
-                at, status = _bucket_read(
+                at, status = bucket_of(
                     data, at, limit, mode, begin, end, width, zero, top, windows, values, adding, out
                 )
                 if status:
