@@ -56,7 +56,7 @@ class Rans(Codec):
         return Messages.join([self._row(row) for row in small])
 
     def _row(self, row: NDArray[np.uint8]) -> Messages:
-        table = rans.frequencies(np.bincount(row, minlength=self.n))
+        table = rans.frequencies(rans.counts(row)[: self.n])
         head = EliasGamma().encode(1 + table[None, :-1]).pack()
         data, n_bits = rans.write(row, rans.model(table[None]))
         return Messages.one([head, Messages(data, n_bits, 1, n_bits)])

@@ -88,7 +88,7 @@ def pieces(d: int, bucket: int) -> tuple[int, int]:
 
 
 @lru_cache(maxsize=64)
-def _tables(levels: Levels) -> tuple[Floats, Floats]:
+def tables(levels: Levels) -> tuple[Floats, Floats]:
     """Levels, padded with 2, and the inverses of the gaps behind them, float32 (128,)."""
     table, gaps = np.full(128, 2, np.float32), np.zeros(128, np.float32)
     if levels.kind == "powers":
@@ -147,7 +147,7 @@ def _run(
     norms = np.empty(-(-x.size // bucket), np.float32)
     waiting = jitted("quantise").encode(
         x, x.view(np.uint32), bucket, NORMS[norm], float(clip), levels.code, levels.width, levels.steps,
-        *_tables(levels), np.uint64(words.start or 0), _strides(draws.size), given, draws, draws.view(np.uint32), room,
+        *tables(levels), np.uint64(words.start or 0), _strides(draws.size), given, draws, draws.view(np.uint32), room,
         room.view(np.uint32), np.empty(LANES), symbols, norms, symbols[:0] if out is None else out, out is not None,
     )  # fmt: skip
     return norms, symbols[:waiting]
@@ -167,7 +167,7 @@ def decode(data: Bytes, norms: Floats, bucket: int, levels: Levels, out: Floats,
     whole = blocks * planes.BLOCK
     tail = planes.unpack(data[whole * levels.width // 8 :], levels.width, count - whole)
     jitted("quantise").decode(
-        data, blocks, tail, norms, bucket, levels.code, levels.width, levels.steps, _tables(levels)[0],
+        data, blocks, tail, norms, bucket, levels.code, levels.width, levels.steps, tables(levels)[0],
         np.empty(planes.BLOCK, np.uint8), np.empty(planes.BLOCK, np.float32),
         np.float32(1 if scale is None else scale), scale is not None, out,
     )  # fmt: skip
@@ -230,7 +230,7 @@ def _rounded(rows: Floats, chances: Bits, norm: Floats, levels: Levels) -> Bytes
         step = (np.clip(exact, f32(0), f32(steps << 16)).astype(np.int32) + draws) >> 16
         return _small(np.where(step >= half, step - half, steps - step))
     share = np.minimum(size * (f32(1) / norm), f32(1))
-    table, gaps = _tables(levels)
+    table, gaps = tables(levels)
     lowest = table[int(levels.zero)]
     if code in (POWERS, POWERS_OFF):
         rounded = (share.view(u32).astype(np.int64) + (draws << 7) + 64) >> 23
@@ -274,5 +274,5 @@ def values(symbols: Bytes, norms: Floats, levels: Levels) -> Floats:
             unit = np.where(np.isinf(unit * np.float32(levels.steps)), np.nextafter(unit, np.float32(0)), unit)
         size = (index if levels.zero else 2 * index.astype(np.int32) + 1).astype(np.float32) * unit
     else:
-        size = _tables(levels)[0][index] * norms
+        size = tables(levels)[0][index] * norms
     return np.where(negative, -size, size)

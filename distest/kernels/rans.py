@@ -52,6 +52,16 @@ class Model:
         return (self.contexts - 1).bit_length()
 
 
+def counts(symbols: Bytes) -> Ints:
+    """How often each of 0..255 occurs, int64 (256,)."""
+    if not worth_compiling(symbols.size):
+        return np.bincount(symbols, minlength=ALPHABET)
+    tables = np.zeros((8, ALPHABET), np.int64)
+    jitted("rans").counts(symbols, tables)
+    found: Ints = tables.sum(axis=0)
+    return found
+
+
 def frequencies(counts: Ints) -> Ints:
     """Frequencies int64 (n,) that sum to 4096 for counts int64 (n,) of at least 0 that sum below 2^50.
 

@@ -106,13 +106,7 @@ class BucketQuantiser(Compressor):
             quantise.decode(planes, norms, bucket, levels, out, scale)
             return
         if self.code != "fixed":
-            norms, coordinates, symbols = sparse.unpack(reader, d, bucket, levels, self.code)
-            values = quantise.values(symbols, norms[coordinates // bucket], levels)
-            if scale is None:
-                out[...] = 0
-                out[coordinates] = values
-            else:
-                out[coordinates] += np.float32(scale) * values
+            sparse.unpack(reader, bucket, levels, self.code, out, scale)
             return
         head = 32 * -(-d // bucket)
         data, start, _ = reader.raw()

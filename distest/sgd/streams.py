@@ -23,7 +23,7 @@ def pack(norms: NDArray[np.float32], symbols: NDArray[np.uint8], levels: Levels,
     """One message. symbols: of the buckets whose norm is not 0, as `kernels.quantise` gives them."""
     half = np.uint8(1 << (levels.width - 1))
     if levels.zero:
-        symbols = np.where(symbols == half, np.uint8(0), symbols)
+        symbols = symbols * (symbols != half)  # a product, because np.where takes ten times as long
     head = Messages.of_bytes(norms.astype(">f4").tobytes())
     if code == "rans":
         return Messages.one([head, Rans(1 << levels.width).pack(symbols[None])])

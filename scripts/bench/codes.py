@@ -4,7 +4,8 @@ Symbols: 4-bit stochastic rounding of Gaussians in buckets of 512, largest magni
 bits each) and of the Euclidean norm (about 1.05), folded to 0, 1, 2, ... for 0, 1, -1, .... Prefix codes stand beside
 bitarray with the same words, on the first 2^18 symbols; rANS, under one table and under sixteen that a context chooses,
 beside constriction's stack coder with the same frequencies, each where it is installed. "portable" is rANS without the
-vectors of AVX-512, the same bits. Medians of interleaved rounds, seconds of the core. Run:
+vectors of AVX-512, the same bits. Behind them whole messages of `qsgd` in each of its codes, quantised and coded,
+decoded and added up, against memcpy of float32. Medians of interleaved rounds, seconds of the core. Run:
 python scripts/bench/codes.py [symbols] [rounds]
 """
 
@@ -13,12 +14,13 @@ import importlib.util
 import sys
 from collections.abc import Callable, Iterator
 from functools import partial
-from typing import Any
+from typing import Any, Literal, get_args, get_type_hints
 
 import numpy as np
 from numpy.typing import NDArray
 from timing import medians
 
+from distest import coins
 from distest.bits import BitReader, Messages
 from distest.codecs.base import SymbolCodec
 from distest.codecs.elias_delta import EliasDelta
@@ -29,9 +31,12 @@ from distest.codecs.rice import Rice
 from distest.codecs.signed_omega import SignedOmega
 from distest.kernels import rans
 from distest.kernels._lazy import jitted
+from distest.sgd.compressors.qsgd import Qsgd
+from distest.sgd.problem import Vector
 
 Jobs = dict[str, Callable[[], object]]
 Symbols = NDArray[np.uint8]
+NORMS: tuple[Literal["max", "l2"], ...] = ("max", "l2")
 
 
 def peer(name: str) -> Any:
@@ -126,7 +131,27 @@ def rans_rows(symbols: Symbols, rounds: int) -> Iterator[str]:
     loops.HERE = here
 
 
-def row(name: str, n_bits: int, symbols: Symbols, jobs: Jobs, rounds: int, share: float) -> str:
+def message_rows(count: int, norm: Literal["l2", "max"], rounds: int) -> Iterator[str]:
+    """Messages of `qsgd` with 4 bits a coordinate."""
+    x = np.random.default_rng(1).standard_normal(count).astype(np.float32)
+    key, _ = coins.from_seed(0)
+    for bucket in (512, 8192):
+        for code in get_args(get_type_hints(Qsgd)["code"]):
+            quantiser, total = Qsgd(bits=4, norm=norm, bucket=bucket, code=code), np.zeros_like(x)
+            sent = quantiser.encode(x, 0, key)
+            jobs: Jobs = {
+                "encode": partial(quantiser.encode, x, 0, key),
+                "decode": partial(added, quantiser, sent, key.public, total),
+            }
+            yield row(f"{code}, bucket {bucket}", sent.n_bits, x, jobs, rounds, 1.0)
+
+
+def added(quantiser: Qsgd, sent: Messages, key: coins.PublicCoins, total: Vector) -> None:
+    """A message, added to a total."""
+    quantiser.add(BitReader(sent.data, sent.n_bits), total.size, 0, key, total, 0.25)
+
+
+def row(name: str, n_bits: int, symbols: Symbols | Vector, jobs: Jobs, rounds: int, share: float) -> str:
     """Rates of some jobs; those of a peer take a share of the symbols."""
     target = np.empty_like(symbols)
     seconds = medians({**jobs, "memcpy": partial(np.copyto, target, symbols)}, rounds, cpu=True)
@@ -145,13 +170,17 @@ def main() -> None:
     rounds = max(int(sys.argv[2]) if len(sys.argv) > 2 else 15, 9)
     missing = [name for name, module in (("bitarray", BITARRAY), ("constriction", CONSTRICTION)) if module is None]
     print(f"medians of {rounds} rounds, Gsymbol/s of one core" + "".join(f"; no {name}" for name in missing))
-    for norm in ("max", "l2"):
+    for norm in NORMS:
         symbols = folded_gaussians(count, norm)
         masses = np.bincount(symbols) / symbols.size
         entropy = -float((masses[masses > 0] * np.log2(masses[masses > 0])).sum())
         print(f"\n{symbols.size} symbols of the {norm} norm, entropy {entropy:.4f} bits")
         print(f"{'code':28}{'bits':>8}{'encode':>8}{'decode':>8}{'x memcpy':>15}{'x peer':>15}")
         for line in (*prefix_rows(symbols, rounds), *rans_rows(symbols, rounds)):
+            print(line)
+        print(f"\n{symbols.size} coordinates of `qsgd`, {norm} norm, Gcoordinate/s")
+        print(f"{'code':28}{'bits':>8}{'encode':>8}{'add':>8}{'x memcpy':>15}")
+        for line in message_rows(symbols.size, norm, rounds):
             print(line)
 
 

@@ -112,6 +112,23 @@ def above_one_of_64(typing_context: Any, array: Any, offset: Any) -> Any:
 
 
 @intrinsic
+def meeting_of_64(typing_context: Any, array: Any, offset: Any, bits: Any) -> Any:
+    """Which of the 64 bytes at a byte offset of a uint8 array have bits in common with `bits` (uint8).
+
+    Bit j, the lowest first, stands for byte j.
+    """
+
+    def generate(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+        symbols = _load_64(context, builder, signature, args)
+        first = builder.insert_element(ir.Constant(_BYTES_64, ir.Undefined), args[2], ir.Constant(ir.IntType(32), 0))
+        lanes = ir.Constant(ir.VectorType(ir.IntType(32), 64), [0] * 64)
+        met = builder.and_(symbols, builder.shuffle_vector(first, first, lanes))
+        return builder.bitcast(builder.icmp_unsigned("!=", met, ir.Constant(_BYTES_64, [0] * 64)), ir.IntType(64))
+
+    return types.uint64(array, types.int64, types.uint8), generate
+
+
+@intrinsic
 def bits_of_64(typing_context: Any, array: Any, offset: Any) -> Any:
     """The low bits of the 64 bytes at a byte offset of a uint8 array, first byte first, as `store_le` writes them."""
     # a mask puts its first lane into the lowest bit of a byte; the first symbol belongs into the highest

@@ -54,6 +54,31 @@ def pack(code: Array, width: Array, out: Array, at: int) -> int:
     return byte * 8 + held
 
 
+@inline
+def put(code: int, width: int, acc: int, held: int, byte: int, out: Array) -> tuple[int, int, int]:
+    """Write a word of 1 to 56 bits at bit `held` of out[byte]; acc: the up to seven bits there, the highest of it.
+
+    `code` has no other bits. Store acc once more behind the last word; out has 8 bytes to spare.
+    """
+    acc |= code << (u64(64) - held - width)
+    store_be(out, byte, acc)
+    held += width
+    byte += i64(held >> u64(3))
+    acc <<= held & u64(56)
+    return acc, held & u64(7), byte
+
+
+@inline
+def put_long(code: int, width: int, acc: int, held: int, byte: int, out: Array) -> tuple[int, int, int]:
+    """As `put`, 0 to 64 bits, in two halves so that with the bits held back it fits in 64; code: other bits may be."""
+    for half in range(2):
+        n = width >> u64(1) if half == 0 else width - (width >> u64(1))
+        bits = code >> (width - n) if half == 0 else code
+        if n:
+            acc, held, byte = put(bits & ((u64(1) << n) - u64(1)), n, acc, held, byte, out)
+    return acc, held, byte
+
+
 @kernel
 def append(source: Array, n_bits: int, out: Array, at: int) -> int:
     """Copy n_bits bits of source (bit 0 on) to out from bit `at` on; return the bit behind the last.
@@ -67,8 +92,14 @@ def append(source: Array, n_bits: int, out: Array, at: int) -> int:
         for i in range(n_bytes):  # a slice would need numba to allocate
             out[byte + i] = source[i]
         return at + n_bits
-    carry = out[byte]
-    for i in range(n_bytes):
+    high = u64(out[byte]) << u64(56)
+    whole = n_bits >> 6
+    for i in range(whole):
+        word = load_be(source, 8 * i)
+        store_be(out, byte + 8 * i, high | (word >> u64(shift)))
+        high = word << u64(64 - shift)
+    carry = u8(high >> u64(56))
+    for i in range(8 * whole, n_bytes):
         s = source[i]
         out[byte + i] = carry | u8(s >> u8(shift))
         carry = u8(s << u8(8 - shift))

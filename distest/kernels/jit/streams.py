@@ -5,7 +5,8 @@ Positions and bounds as in `prefix.py` of this folder, which reads the words tha
 
 from typing import Any
 
-from distest.kernels.jit._jit import i64, inline, kernel, load_be, store_be, u8, u64
+from distest.kernels.jit._jit import i64, kernel, load_be, store_be, u8, u64
+from distest.kernels.jit.bitpack import put, put_long
 from distest.kernels.jit.prefix import one
 from distest.kernels.prefix import TAKEN, WINDOW
 
@@ -45,37 +46,14 @@ def encode_stream(symbols: Array, pairs: Array, codes: Array, widths: Array, out
         if length <= u64(56):
             word = ((p >> u64(6)) << (q & u64(63))) | (q >> u64(6))
             word = (word << right) | ((r >> u64(6)) << (s & u64(63))) | (s >> u64(6))
-            acc |= word << (u64(64) - held - length)
-            store_be(out, byte, acc)
-            held += length
-            byte += i64(held >> u64(3))
-            acc <<= held & u64(56)
-            held &= u64(7)
+            acc, held, byte = put(word, length, acc, held, byte, out)
             continue
         for i in range(8 * group, 8 * group + 8):
-            acc, held, byte = _put(codes[symbols[i]], u64(widths[symbols[i]]), acc, held, byte, out)
+            acc, held, byte = put_long(codes[symbols[i]], u64(widths[symbols[i]]), acc, held, byte, out)
     for i in range(8 * whole, symbols.size):
-        acc, held, byte = _put(codes[symbols[i]], u64(widths[symbols[i]]), acc, held, byte, out)
+        acc, held, byte = put_long(codes[symbols[i]], u64(widths[symbols[i]]), acc, held, byte, out)
     store_be(out, byte, acc)
     return 8 * byte + i64(held)
-
-
-@inline
-def _put(code: int, width: int, acc: int, held: int, byte: int, out: Array) -> tuple[int, int, int]:
-    """One word of 0 to 64 bits, in two halves so that with the bits held back it fits in 64."""
-    for half in range(2):
-        n = width >> u64(1) if half == 0 else width - (width >> u64(1))
-        bits = code >> (width - n) if half == 0 else code
-        if n == u64(0):
-            continue
-        bits &= (u64(1) << n) - u64(1)
-        acc |= bits << (u64(64) - held - n)
-        store_be(out, byte, acc)
-        held += n
-        byte += i64(held >> u64(3))
-        acc <<= held & u64(56)
-        held &= u64(7)
-    return acc, held, byte
 
 
 @kernel
