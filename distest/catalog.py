@@ -21,6 +21,7 @@ _KINDS = {
     "compressor": ("distest.sgd.compressors", "distest.sgd.compressor", "Compressor"),
     "exchange": ("distest.sgd.exchanges", "distest.sgd.exchange", "Exchange"),
     "clock": ("distest.sgd.clocks", "distest.sgd.clock", "Clock"),
+    "graph": ("distest.sgd.graphs", "distest.sgd.graph", "Graph"),
     "method": ("distest.sgd.methods", "distest.sgd.method", "Method"),
     "problem": ("distest.sgd.problems", "distest.sgd.problem", "Problem"),
 }
@@ -29,6 +30,7 @@ _PARTS = {
     "Compressor": "compressor",
     "Exchange": "exchange",
     "Clock": "clock",
+    "Graph": "graph",
 }  # contracts that may be the type of an option
 
 # kind -> module whose `load` makes a user's own from "module:Class" and options

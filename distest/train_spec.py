@@ -8,7 +8,7 @@ from distest import catalog
 from distest.errors import UsageError
 from distest.spec import Table, converted, known_keys, listed, named
 
-_SHORT = ("problem", "compressor", "exchange", "clock", "down", "snapshot")
+_SHORT = ("problem", "compressor", "exchange", "clock", "graph", "down", "snapshot")
 
 
 class TrainSpec(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

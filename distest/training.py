@@ -166,8 +166,10 @@ def _train(
                 so_far, on_paper_so_far = _counted(oracle, state, transport, earlier, on_paper)
                 plain = {"series": series, "seconds": seconds, "evaluations": so_far}
                 kept.save(state, {**plain, "paper_bits": on_paper_so_far, "warnings": state.warnings})
-            if state.step % every == 0 and transport.hosts_referee:
-                series.append(_point(name, trial.problem, state, channel, seconds))
+            if state.step % every == 0:
+                x = trial.method.seen(state, link)
+                if transport.hosts_referee:
+                    series.append(_point(name, trial.problem, state.step, x, channel, seconds))
             start = time.perf_counter()
             with np.errstate(over="ignore", invalid="ignore"):  # the oracle and the loss say what has gone wrong
                 trial.method.round(state, trial.rule, oracle, link, here)
@@ -178,12 +180,14 @@ def _train(
         warned = len(state.warnings)
         if done is not None:
             done(1)
+    with kept.named():
+        trial.method.finish(state, link, here)
     evaluations, on_paper = _counted(oracle, state, transport, earlier, on_paper)
     figures = trial.method.figures(state, transport.total)
     if not transport.hosts_referee:
         return
     with kept.named():
-        series.append(_point(name, trial.problem, state, channel, seconds))
+        series.append(_point(name, trial.problem, state.step, state.x, channel, seconds))
     record = _record(spec, trial, repeat, state, channel, transport, series[-1], seconds)
     record |= trial.method.report(state)
     record |= {"paper_bits": on_paper, "warnings": list(state.warnings.values())}
@@ -212,6 +216,7 @@ def replay(record: records.Record, board: Board, coins: Coins) -> dict[str, Any]
     state = State(problem.start(coins.public.fold("start")), tensors=problem.tensors, l1=problem.l1)
     while state.step < rule.steps:
         method.round(state, rule, None, link, coins)
+    method.finish(state, link, coins)
     if channel.left():
         raise ModelError(f"the board goes on for {channel.left()} turns after the run has ended")
     totals = {key: value for key, value in channel.ledger.totals().items() if key != "wire_bytes"}
@@ -236,17 +241,17 @@ def model_digest(x: Vector) -> str:
     return hashlib.sha256(x.astype("<f4").tobytes()).hexdigest()
 
 
-def _point(name: str, problem: Problem, state: State, channel: Channel, seconds: float) -> dict[str, Any]:
-    """One line of a series. Raises DivergedError where the loss is no longer finite."""
+def _point(name: str, problem: Problem, step: int, x: Vector, channel: Channel, seconds: float) -> dict[str, Any]:
+    """One line of a series: x after so many steps. Raises DivergedError where the loss is no longer finite."""
     ledger = channel.ledger
     with np.errstate(over="ignore", invalid="ignore"):
-        loss = problem.loss(state.x)
+        loss = problem.loss(x)
     if not math.isfinite(loss):
-        raise DivergedError(f"{name}: after {state.step} steps the loss is no finite number; try a smaller --rate")
+        raise DivergedError(f"{name}: after {step} steps the loss is no finite number; try a smaller --rate")
     return {
-        "step": state.step,
+        "step": step,
         "loss": loss,
-        **problem.evaluate(state.x),
+        **problem.evaluate(x),
         "payload_bits": ledger.payload_bits,
         "payload_bits_up": ledger.payload("up"),
         "payload_bits_board": ledger.payload("board"),
@@ -290,6 +295,7 @@ def _record(
             for key, value in last.items()
             if not key.startswith("payload") and key not in ("step", "seconds")
         },
+        "edge_bits": max(channel.ledger.edges.values(), default=None),
         "optimum": optimum,
         "bits_per_coordinate": channel.ledger.payload_bits / (state.step * spec.workers * trial.problem.d),
         "digest": channel.digest(),

@@ -145,7 +145,7 @@ def checkpoints(folder: Path) -> Iterator[Target]:
     """All files of a checkpoint with a board, each beside the others."""
     d, home = 50, folder / "checkpoint"
     x = np.arange(d, dtype=np.float32)
-    state = State(x, 3, {"momentum": x + 1}, {"error": {0: x + 2, 1: x + 3}})
+    state = State(x, 3, {"momentum": x + 1}, {"error": {0: x + 2, 1: x + 3}}, {"estimate": {0: x + 4, 1: x + 5}})
     channel = Channel(2, Solo(), "blackboard", keep_board=True)
     link = Link(channel)
     for _ in range(3):

@@ -11,7 +11,7 @@ from distest.cli import tables
 
 _NAMES = (
     *("protocols", "distributions", "estimators", "data"),
-    *("methods", "compressors", "exchanges", "clocks", "problems"),
+    *("methods", "compressors", "exchanges", "clocks", "graphs", "problems"),
 )
 
 
@@ -95,5 +95,6 @@ _KINDS: dict[str, Callable[[], list[dict[str, Any]]]] = {
     "compressors": partial(_parts, "compressor"),
     "exchanges": partial(_parts, "exchange"),
     "clocks": partial(_parts, "clock"),
+    "graphs": partial(_parts, "graph"),
     "problems": partial(_parts, "problem"),
 }

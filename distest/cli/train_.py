@@ -22,6 +22,7 @@ _HINT = "for example mean:feedback=true"
 @click.option("--compressor", help="What the messages of a method are made by, for example qsgd:bits=4.")
 @click.option("--exchange", help="How the mean is made, for example parameter_server.")
 @click.option("--clock", help="Who comes next where a server does not wait, for example live:delay=0.001.")
+@click.option("--graph", help="Who hears whom where there is no server, for example torus.")
 @click.option("--bits", type=int, help="Bits of a coordinate, for every compressor that takes them.")
 @click.option("--density", type=float, help="Share of the coordinates sent, for every method that takes one.")
 @click.option(
@@ -57,6 +58,7 @@ def command(
     compressor: str | None,
     exchange: str | None,
     clock: str | None,
+    graph: str | None,
     bits: int | None,
     density: float | None,
     milestones: str | None,
@@ -82,7 +84,8 @@ def command(
     if methods:
         table["methods"] = [named(method) for method in methods]
     table["methods"] = table["methods"] or [{"name": "mean"}]
-    for key, value in (("compressor", compressor), ("exchange", exchange), ("clock", clock)):
+    parts = (("compressor", compressor), ("exchange", exchange), ("clock", clock), ("graph", graph))
+    for key, value in parts:
         for method in table["methods"] if value is not None else []:
             method[key] = value
     for budget, amount in (("bits", bits), ("density", density)):

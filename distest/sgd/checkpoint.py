@@ -24,7 +24,7 @@ from distest.wire.board import Board
 from distest.wire.channel import Channel
 from distest.wire.transport import Transport
 
-_SERVER, _POSTS, _NOTE = "server.npz", "posts", "note "
+_SERVER, _POSTS, _NOTE, _NEAR = "server.npz", "posts", "note ", "near/"
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +68,8 @@ def save(
         f"{name}/{worker}": array for name, kept in state.own.items() for worker, array in kept.items()
     }
     own |= {f"{_NOTE}{name}/{worker}": array for name, kept in state.notes.items() for worker, array in kept.items()}
+    for name, kept in state.near.items():
+        own |= {f"{_NEAR}{name}/{worker}": array for worker, array in kept.items() if worker in channel.hosted}
     _write(partial / f"workers-{transport.rank}.npz", own)
     transport.barrier()
     if transport.hosts_referee:
@@ -92,8 +94,9 @@ def save(
 def load(folder: Path, d: int, channel: Channel) -> Middle | None:
     """The checkpoint in a folder, with the arrays of the workers that live here; None where there is none.
 
-    The channel goes on where it was. Raises UsageError where the files are damaged or not those of a run with d
-    coordinates, and where this run keeps its board and that one did not.
+    What is `near` comes with it for all workers: who goes on keeps what it needs. The channel goes on where it was.
+    Raises UsageError where the files are damaged or not those of a run with d coordinates, and where this run keeps its
+    board and that one did not.
     """
     folder = _last(folder)
     if not folder.exists():
@@ -110,6 +113,7 @@ def load(folder: Path, d: int, channel: Channel) -> Middle | None:
         raise UsageError(f"{folder / _SERVER} is no checkpoint ({type(error).__name__}: {error})") from None
     own: dict[str, dict[int, Vector]] = {}
     notes: dict[str, dict[int, NDArray[np.float64]]] = {}
+    near: dict[str, dict[int, Vector]] = {}
     for path in sorted(folder.glob("workers-*.npz")):
         for name, array in _read(path).items():
             what, _, worker = name.rpartition("/")
@@ -119,6 +123,8 @@ def load(folder: Path, d: int, channel: Channel) -> Middle | None:
                 raise UsageError(f"{path} is no checkpoint of a run with {d} coordinates")
             if int(worker) in channel.hosted and note:
                 notes.setdefault(what.removeprefix(_NOTE), {})[int(worker)] = array
+            elif what.startswith(_NEAR):
+                near.setdefault(what.removeprefix(_NEAR), {})[int(worker)] = array
             elif int(worker) in channel.hosted:
                 own.setdefault(what, {})[int(worker)] = array
     if x.dtype != np.float32 or x.shape != (d,) or turns.dtype != np.uint8 or turns.shape[1:] != (32,):
@@ -132,7 +138,7 @@ def load(folder: Path, d: int, channel: Channel) -> Middle | None:
         channel.restore(books, turns, board)
     except (KeyError, ValueError, TypeError, AttributeError, OverflowError, WireError) as error:
         raise UsageError(f"{folder} is no checkpoint that one can go on from ({error})") from None
-    return Middle(State(x, step, shared, own, notes), plain, len(turns), written)
+    return Middle(State(x, step, shared, own, notes, near), plain, len(turns), written)
 
 
 def remove(folder: Path) -> None:

@@ -18,17 +18,22 @@ def check_feedback(compressor: Compressor, d: int) -> str | None:
 
     Raises UsageError where they do for sure, whatever the gradients are.
     """
+    return check_contraction(compressor, d, "error feedback", "the memories", "feedback=false")
+
+
+def check_contraction(compressor: Compressor, d: int, who: str, what: str, instead: str) -> str | None:
+    """The same for anybody who keeps what messages leave out. what: may grow. instead: to try, for the sentences."""
     least, most = compressor.least_distortion(d), compressor.distortion(d)
     if least >= 1:
         raise UsageError(
-            f"error feedback needs a compressor that leaves out less than all, and this one errs by {least:.3g} times "
-            f"the squared length of every vector; use more bits or coordinates, or feedback=false"
+            f"{who} needs a compressor that leaves out less than all, and this one errs by {least:.3g} times "
+            f"the squared length of every vector; use more bits or coordinates, or {instead}"
         )
     if 1 <= most < math.inf:
         return (
-            f"error feedback around a compressor that may err by {most:.3g} times the squared length of a vector: "
-            "where it does err by 1 or more the memories grow without end; use more bits, smaller buckets, or "
-            "feedback=false"
+            f"{who} around a compressor that may err by {most:.3g} times the squared length of a vector: "
+            f"where it does err by 1 or more {what} may grow without end; use more bits, smaller buckets, or "
+            f"{instead}"
         )
     return None
 

@@ -9,7 +9,7 @@ from distest.bits import BitReader, Messages
 from distest.sgd.problem import Vector
 from distest.wire.channel import Channel, Tally
 from distest.wire.mailbox import Mailbox, open_mailbox
-from distest.wire.turn import Turn
+from distest.wire.turn import Edges, Turn
 
 Encode = Callable[[int], Messages]
 Decode = Callable[[int, BitReader], None]
@@ -86,6 +86,12 @@ class Link:
     def mailbox(self, hear: Decode, answer: Encode) -> Mailbox:
         """Messages to one worker and back, in the order in which the server handles them: `Mailbox`."""
         return open_mailbox(self.channel, self._next, hear, answer)
+
+    def neighbours(self, edges: Edges, encode: Encode, decode: Decode) -> None:
+        """Each worker writes one message to all that its edges lead to; decode is called in their order, on every rank
+        where the worker or one of these lives."""
+        turn = Turn(self._next(), range(self.workers), "neighbours", edges)
+        self.channel.swap(turn, lambda worker, _: encode(worker), lambda worker, _, reader: decode(worker, reader))
 
     def _exchange(self, turn: Turn, encode: Encode, decode: Decode) -> None:
         def speak(block: range) -> Messages:

@@ -11,7 +11,7 @@ from distest.coins import Coins
 from distest.sgd.compressor import CoinUse
 from distest.sgd.link import Link
 from distest.sgd.oracle import Oracle
-from distest.sgd.problem import Problem
+from distest.sgd.problem import Problem, Vector
 from distest.sgd.rule import Rule
 from distest.sgd.state import State
 
@@ -48,6 +48,17 @@ class Method(ABC):
     def figures(self, state: State, total: Callable[[NDArray[np.int64]], NDArray[np.int64]]) -> dict[str, Any]:
         """What a record keeps of a run beside what all runs have. total: adds an array up over all ranks."""
         return {}
+
+    def seen(self, state: State, link: Link) -> Vector:
+        """The model as it is now, float32 (d,), on the server's rank, for who measures a run from outside.
+
+        All ranks take part. Where workers have models of their own, it is off the books.
+        """
+        return state.x
+
+    def finish(self, state: State, link: Link, coins: Coins) -> None:
+        """What is said after the last step, in a replay as well, so that the server has the model as its x."""
+        return
 
     @abstractmethod
     def round(self, state: State, rule: Rule, oracle: Oracle | None, link: Link, coins: Coins) -> None:

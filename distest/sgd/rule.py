@@ -71,6 +71,15 @@ class Rule:
             factor *= (step + 1) / self.warmup
         return self.rate * factor
 
+    def plain(self, step: int, where: str) -> np.float32:
+        """The step size of a step, for methods that follow gradients without a mean. UsageError for momentum.
+
+        where: what the method has instead, for the message.
+        """
+        if self.momentum or self.optimiser != "sgd":
+            raise UsageError(f"this method has {where}; use --optimiser sgd and --momentum 0")
+        return np.float32(self.at(step))
+
     def _step(self, milestone: float) -> float:
         """The first step behind a milestone."""
         return round(milestone * self.steps) if milestone < 1 else milestone
@@ -90,8 +99,7 @@ class Rule:
 
     def move(self, state: State, update: Vector) -> None:
         """One step x <- x - update, for methods that have put the rate into it already. UsageError for momentum."""
-        if self.momentum or self.optimiser != "sgd":
-            raise UsageError("this method has the step size inside its memories; use --optimiser sgd and --momentum 0")
+        self.plain(state.step, "the step size inside its memories")
         state.step += 1
         state.x = state.x - update
 

@@ -15,10 +15,10 @@ class State:
 
     shared: arrays that every rank has alike, by name (momentum), and on the server's rank those that the server of an
     asynchronous method keeps. own: arrays of the workers that live here, by name and worker (error memories). notes:
-    short float64 arrays of the workers that live here, by name and worker (clocks, counts). tensors: the parts of x.
-    l1: weight of |x|_1 in the objective, for methods that take proximal steps. warnings: sentences for who trains, by
-    what they are about. paper_bits: of the messages of the workers that live here, by the rule of the method's paper;
-    None without one.
+    short float64 arrays of the workers that live here, by name and worker (clocks, counts). near: arrays of these
+    workers and of those they hear, alike wherever they are held. tensors: the parts of x. l1: weight of |x|_1 in the
+    objective, for methods that take proximal steps. warnings: sentences for who trains, by what they are about.
+    paper_bits: of the messages of the workers that live here, by the rule of the method's paper; None without one.
     """
 
     x: Vector
@@ -26,6 +26,7 @@ class State:
     shared: dict[str, NDArray[Any]] = field(default_factory=dict)
     own: dict[str, dict[int, Vector]] = field(default_factory=dict)
     notes: dict[str, dict[int, NDArray[np.float64]]] = field(default_factory=dict)
+    near: dict[str, dict[int, Vector]] = field(default_factory=dict)
     tensors: tuple[Tensor, ...] = ()
     l1: float = 0.0
     warnings: dict[str, str] = field(default_factory=dict)

@@ -168,6 +168,21 @@ def spectrum(points: int, columns: int, condition: float, noise: float, seed: in
     return _all_training(X, X @ w + noise * draw.standard_normal(points))
 
 
+@lru_cache(maxsize=4)
+def clouds(points: int, columns: int, centres: int, spread: float, noise: float, seed: int) -> Table:
+    """Rows around centres, of which row r belongs to number r centres // points; that number is its class.
+
+    A centre is c + spread * N(0, I) with c ~ N(0, I) for all, a row its centre + noise * N(0, I); drawn in this order
+    from default_rng(seed). No column of ones.
+    """
+    draw = np.random.default_rng(seed)
+    middle = draw.standard_normal(columns)
+    around = middle + spread * draw.standard_normal((centres, columns))
+    y = np.arange(points, dtype=np.int64) * centres // points
+    X = around[y] + noise * draw.standard_normal((points, columns))
+    return Table(_single(X), y, np.empty((0, columns), np.float32), np.empty(0, np.int64), centres)
+
+
 # ---- from raw numbers to a table
 
 _Parts = tuple[Floats, Floats, Floats, Floats]  # X, y, X_test, y_test

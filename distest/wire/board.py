@@ -1,8 +1,9 @@
 """Board: the transcript. Every bit that was said, by whom and to whom, and a digest of it.
 
 A file is: magic, parties, number of turns; a turn is round, direction, speakers, number of blocks; a block is its
-exact number of bits and then its bytes. Which parties a block holds follows from the grid of `turn.py`. Integers
-are little-endian. No lengths of messages: whoever reads a board has to decode it.
+exact number of bits and then its bytes. Behind the head of a turn to neighbours are its edges. Which parties a block
+holds follows from the grid of `turn.py`. Integers are little-endian. No lengths of messages: whoever reads a board has
+to decode it.
 """
 
 import contextlib
@@ -17,13 +18,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from distest.errors import ModelError, UsageError, WireError
-from distest.wire.turn import Readers, Turn, blocks_said
+from distest.wire.turn import NO_EDGES, Edges, Readers, Turn, blocks_said
 
 MAGIC = b"DTBOARD1"
 _HEAD = struct.Struct("<8sQQ")
 _TURN = struct.Struct("<QBqqqQ")
 _BLOCK = struct.Struct("<Q")
-_READERS: tuple[Readers, ...] = ("referee", "board", "servers", "each", "peers", "below")
+_EDGE = struct.Struct("<II")
+_READERS: tuple[Readers, ...] = ("referee", "board", "servers", "each", "peers", "below", "neighbours")
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +53,8 @@ def turn_digest(turn: Turn, blocks: list[bytes]) -> bytes:
     """SHA-256 of one turn from the digests of its blocks in party order."""
     speakers = turn.speakers
     head = struct.pack("<QBqqq", turn.round, _READERS.index(turn.readers), *_bounds(speakers))
+    if turn.readers == "neighbours":
+        head += turn.edges.packed
     return hashlib.sha256(head + b"".join(blocks)).digest()
 
 
@@ -165,6 +169,8 @@ class Board:
 def _write_post(file: BinaryIO, post: Post) -> None:
     turn = post.turn
     file.write(_TURN.pack(turn.round, _READERS.index(turn.readers), *_bounds(turn.speakers), len(post.chunks)))
+    if turn.readers == "neighbours":
+        file.write(turn.edges.packed)
     for chunk in post.chunks:
         file.write(_BLOCK.pack(chunk.n_bits))
         file.write(chunk.payload.tobytes())
@@ -204,7 +210,12 @@ def _posts(data: bytes, at: int, parties: int, turns: int) -> Board:
         speakers = range(start, stop, max(step, 1))
         if readers >= len(_READERS) or not 0 <= start <= stop <= parties or _bounds(speakers) != (start, stop, step):
             raise WireError(f"round {round_} has speakers {start}..{stop} step {step}, which cannot be")
-        turn = Turn(round_, speakers, _READERS[readers])  # ModelError: nobody is below party 0
+        edges = NO_EDGES
+        if _READERS[readers] == "neighbours":
+            (n_edges,) = take(_BLOCK)
+            edges = _edges(data[at : at + n_edges * _EDGE.size], n_edges, parties)
+            at += n_edges * _EDGE.size
+        turn = Turn(round_, speakers, _READERS[readers], edges)  # ModelError: nobody is below party 0
         if count > len(data) // _BLOCK.size:
             raise WireError(f"round {round_} announces {count} blocks for {parties} parties")
         said = len(turn.speakers)
@@ -226,3 +237,13 @@ def _posts(data: bytes, at: int, parties: int, turns: int) -> Board:
     if at != len(data):
         raise WireError(f"{len(data) - at} bytes follow the last turn of the board")
     return board
+
+
+def _edges(data: bytes, count: int, parties: int) -> Edges:
+    """The edges of a turn, which are all of the bytes."""
+    if len(data) < count * _EDGE.size:
+        raise WireError(f"the board ends inside the {count} edges of a turn")
+    edges = Edges(tuple(_EDGE.iter_unpack(data)))
+    if edges.stop > parties:
+        raise WireError(f"an edge leads to party {edges.stop - 1} of {parties}")
+    return edges

@@ -1,7 +1,8 @@
 """Channel: the one place where messages are sent, read and booked."""
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import replace
+from functools import partial
 from typing import Any, Literal, TypeAlias
 
 import numpy as np
@@ -10,9 +11,10 @@ from numpy.typing import NDArray
 from distest.bits import BitReader, Lengths, Messages, Words
 from distest.errors import DistestError, ModelError, PartyError
 from distest.wire.board import Board, Chunk, Post, block_digest, transcript_digest, turn_digest
+from distest.wire.heard import Heard, as_rows, by_owner, packed, unpacked
 from distest.wire.ledger import Ledger
 from distest.wire.transport import HEADER_BYTES, Transport
-from distest.wire.turn import Turn, blocks_of, hosted
+from distest.wire.turn import Turn, blocks_of, homes, hosted, reached
 
 Model = Literal["referee", "one-way", "blackboard"]
 Hearing = Literal["central", "spread"]
@@ -20,21 +22,7 @@ Tally: TypeAlias = NDArray[np.int64]
 Speak = Callable[[range], Words | Messages]
 Hear = Callable[[range, BitReader], Tally]
 _NOTHING = Chunk(np.zeros(0, np.uint8), 0)
-_ROW_BYTES = 56
 _SHARED_BITS = 1 << 20  # blocks on the board from this size on are hashed by one rank each
-
-
-@dataclass(frozen=True, slots=True)
-class _Heard:
-    """What the channel remembers of a block until its turn is over."""
-
-    number: int
-    parties: range
-    lengths: Lengths | None
-    n_bits: int
-    n_bits_max: int
-    digest: bytes
-    chunk: Chunk | None
 
 
 class Channel:
@@ -75,7 +63,7 @@ class Channel:
         self._admit(turn)
         spread = self._spread(turn)
         tally: Tally | None = None
-        heard: list[_Heard] = []
+        heard: list[Heard] = []
         for number, block, chunk in self._chunks(turn, speak, spread):
             part, entry = self._hear(turn, number, block, chunk, hear)
             tally = part if tally is None else tally + part
@@ -89,10 +77,7 @@ class Channel:
         heard = self._hashed(turn, heard)
         for entry in heard:
             self.ledger.book(turn, entry.parties, entry.lengths, entry.n_bits, entry.n_bits_max)
-        self.ledger.wire_bytes = self._transport.wire_bytes - self._wire_before
-        self._turns.append(turn_digest(turn, [entry.digest for entry in heard]))
-        if self.board is not None:
-            self.board.posts.append(Post(turn, tuple(e.chunk for e in heard if e.chunk is not None)))
+        self._close(turn, [entry.digest for entry in heard], tuple(e.chunk for e in heard if e.chunk is not None))
         return tally
 
     def announce(
@@ -124,23 +109,21 @@ class Channel:
     def swap(
         self, turn: Turn, speak: Callable[[int, int], Messages], hear: Callable[[int, int, BitReader], None]
     ) -> None:
-        """Run a turn of messages that have one reader each: those of `turn.pairs`.
+        """Run a turn of messages from party to party: those of `turn.pairs`.
 
         speak(party, owner) gives the message of a party that lives here, whose owners come in rising order;
         hear(party, owner, reader) reads the message of a party to an owner that lives here, after those of lower
-        parties. All that a party writes is booked as one message of its.
+        parties. All that a party writes is booked as one message of its. In a turn to neighbours the owner is the party
+        itself: it writes one message, which is heard once on every rank where it or a reader of its lives, and booked
+        once for each of its edges, so that one without readers costs nothing.
         """
         self._admit(turn)
         rows, told = [], []
         for party, owner, chunk in self._swapped(turn, speak):
-
-            def heard(block: range, reader: BitReader, party: int = party, owner: int = owner) -> Tally:
-                hear(party, owner, reader)
-                return np.zeros(0, np.int64)
-
-            _, entry = self._hear(turn, 0, range(party, party + 1), chunk, heard)
-            rows.append((party, owner, entry.n_bits, *np.frombuffer(entry.digest, np.int64)))
-            told.append(chunk)
+            _, entry = self._hear(turn, 0, range(party, party + 1), chunk, _untold(partial(hear, party, owner)))
+            if owner in self.hosted:
+                rows.append((party, owner, entry.n_bits, *np.frombuffer(entry.digest, np.int64)))
+                told.append(chunk)
         self._book_peers(turn, rows, told)
 
     @property
@@ -162,6 +145,19 @@ class Channel:
             raise ModelError("sums that are not booked are in no board; leave out the board, or fast=true")
         self._transport.total_floats(x, out)
         self.ledger.wire_bytes = self._transport.wire_bytes - self._wire_before
+
+    def watched(self, rows: list[NDArray[np.float32]]) -> list[NDArray[np.float32]] | None:
+        """A vector of each party that lives here, of all parties in order on the referee's rank: for who measures a run
+        from outside. It is no turn, and in no book; its bytes are not counted. No party may act on what it finds.
+        """
+        mine = np.concatenate([np.zeros(0, np.float32), *rows]).view(np.uint8)
+        before = self._transport.wire_bytes
+        gathered = self._transport.gather(Chunk(mine, 8 * mine.size))
+        self._wire_before += self._transport.wire_bytes - before
+        if gathered is None:
+            return None
+        everything = np.concatenate([chunk.payload for chunk in gathered]).view(np.float32)
+        return list(everything.reshape(self.parties, -1))
 
     def digest(self) -> str:
         """SHA-256 of the transcript so far, hex; the same for any number of ranks."""
@@ -193,22 +189,21 @@ class Channel:
         self, turn: Turn, chunk: Chunk, hear: Callable[[BitReader], None], messages: range = range(1)
     ) -> None:
         """A turn of one message, or of one to each party."""
-
-        def heard(block: range, reader: BitReader) -> Tally:
-            hear(reader)
-            return np.zeros(0, np.int64)
-
         writer = messages if turn.from_referee else turn.speakers
-        _, entry = self._hear(turn, 0, writer, chunk, heard)
+        _, entry = self._hear(turn, 0, writer, chunk, _untold(hear))
         parties = (turn.speakers or range(self.parties)) if turn.readers == "each" else writer
         if len(messages) > 1:
             self.ledger.book(turn, parties, entry.lengths, entry.n_bits, entry.n_bits_max)
         else:
             self.ledger.book(turn, parties, entry.n_bits, len(parties) * entry.n_bits, entry.n_bits)
+        self._close(turn, [block_digest(range(0) if turn.from_referee else writer, chunk)], (chunk,))
+
+    def _close(self, turn: Turn, digests: list[bytes], chunks: tuple[Chunk, ...]) -> None:
+        """What follows once a turn is booked. chunks: all of it, where the board is kept."""
         self.ledger.wire_bytes = self._transport.wire_bytes - self._wire_before
-        self._turns.append(turn_digest(turn, [block_digest(range(0) if turn.from_referee else writer, chunk)]))
+        self._turns.append(turn_digest(turn, digests))
         if self.board is not None:
-            self.board.posts.append(Post(turn, (chunk,)))
+            self.board.posts.append(Post(turn, chunks))
 
     def _spread(self, turn: Turn) -> bool:
         """Whether each rank hears its own servers: asked for, allowed, and every rank has somebody to hear."""
@@ -234,7 +229,7 @@ class Channel:
                     f"round {turn.round}: the referee speaks to {speakers}, there are {self.parties} parties"
                 )
             return
-        if not speakers or speakers[-1] >= self.parties:
+        if not speakers or max(speakers[-1], turn.edges.stop - 1) >= self.parties:
             raise ModelError(f"round {turn.round}: speakers {speakers} are not among {self.parties} parties")
         if self.model == "referee" and (turn.readers != "referee" or turn.round > 0):
             raise ModelError(
@@ -272,53 +267,47 @@ class Channel:
                     yield *blocks[step], arrived[rank]
 
     def _swapped(self, turn: Turn, speak: Callable[[int, int], Messages]) -> Iterator[tuple[int, int, Chunk]]:
-        """Every message to an owner that lives here, with its party and owner; of each pair of ranks in one piece."""
-        size, pairs, home = self._transport.size, turn.pairs(), self._homes()
+        """Every message that is read here, with its party and owner; of each pair of ranks in one piece."""
+        size, here, home = self._transport.size, self._transport.rank, homes(self.parties, self._transport.size)
         said: list[list[Chunk]] = [[] for _ in range(size)]
         expected = [0] * size
-        for party, owner in pairs:
-            if party in self.hosted:
-                said[home[owner]].append(
-                    self._say(turn, range(party, party + 1), lambda block, owner=owner: speak(block[0], owner))  # type: ignore[misc]
-                )
-            if owner in self.hosted:
-                expected[home[party]] += 1
+        ranks = reached(turn, home)
+        for (party, owner), there in ranks.items():
+            if home[party] == here:
+                chunk = self._say(turn, range(party, party + 1), lambda block, owner=owner: speak(block[0], owner))  # type: ignore[misc]
+                for rank in there:
+                    said[rank].append(chunk)
+            expected[home[party]] += here in there
         arrived = [iter(chunks) for chunks in self._transport.swap(said, expected)]
-        for party, owner in pairs:
-            if owner in self.hosted:
+        for (party, owner), there in ranks.items():
+            if here in there:
                 yield party, owner, next(arrived[home[party]])
-
-    def _homes(self) -> list[int]:
-        """The rank of each party."""
-        size = self._transport.size
-        return [rank for rank in range(size) for _ in hosted(self.parties, rank, size)]
 
     def _book_peers(self, turn: Turn, rows: list[tuple[int, ...]], told: list[Chunk]) -> None:
         """Lengths and digests of all messages, and their bits if they are kept, on the referee's rank."""
-        mine = np.array(rows, np.int64).reshape(-1, _ROW_BYTES // 8)
-        gathered = self._transport.gather(Chunk(mine.view(np.uint8).ravel(), 8 * mine.nbytes))
-        cuts = [chunk.n_bits // 8 // _ROW_BYTES for chunk in gathered or []]
+        gathered = self._transport.gather(as_rows(rows))
+        cuts = [len(by_owner([chunk])) for chunk in gathered or []]
         kept: list[list[Chunk]] = []
         if self.board is not None:
             elsewhere: list[list[Chunk]] = [[] for _ in range(self._transport.size - 1)]
             kept = self._transport.swap([told, *elsewhere], cuts or [0] * self._transport.size)
         if gathered is None:
             return
-        everything = np.concatenate([_rows(chunk) for chunk in gathered])
+        everything = by_owner(gathered)
         order = np.lexsort((everything[:, 1], everything[:, 0]))
         table = everything[order]
-        by_party = np.bincount(table[:, 0], weights=table[:, 2], minlength=self.parties).astype(np.int64)
-        home = np.array(self._homes())
-        travelled = table[home[table[:, 0]] != home[table[:, 1]], 2]
-        self._transport.wire_bytes += int(((travelled + 7) // 8 + HEADER_BYTES).sum())
-        speakers = turn.speakers
-        lengths = by_party[speakers.start : speakers.stop : speakers.step]
-        self.ledger.book(turn, speakers, lengths, int(lengths.sum()), int(table[:, 2].max(initial=0)))
-        self.ledger.wire_bytes = self._transport.wire_bytes - self._wire_before
-        self._turns.append(turn_digest(turn, [row[3:].tobytes() for row in table]))
-        if self.board is not None:
-            pieces = [chunk for chunks in kept for chunk in chunks]
-            self.board.posts.append(Post(turn, tuple(pieces[i] for i in order)))
+        n_bits, home = table[:, 2], homes(self.parties, self._transport.size)
+        travels = [len(there - {home[a]}) for (a, _), there in reached(turn, home).items()]
+        self._transport.wire_bytes += int((((n_bits + 7) // 8 + HEADER_BYTES) * np.array(travels, np.int64)).sum())
+        charged = n_bits
+        if turn.readers == "neighbours":
+            charged = n_bits * np.array([len(turn.edges.readers.get(a, ())) for a in turn.speakers])
+            self.ledger.book_edges(turn.edges, dict(zip(turn.speakers, map(int, n_bits), strict=True)))
+        by_party = np.bincount(table[:, 0], weights=charged, minlength=self.parties).astype(np.int64)
+        lengths = by_party[turn.speakers.start : turn.speakers.stop : turn.speakers.step]
+        self.ledger.book(turn, turn.speakers, lengths, int(lengths.sum()), int(n_bits.max(initial=0)))
+        pieces = [chunk for chunks in kept for chunk in chunks]
+        self._close(turn, [row[3:].tobytes() for row in table], tuple(pieces[i] for i in order) if pieces else ())
 
     def _announced(self, turn: Turn, speak: Callable[[], Words | Messages], messages: range) -> Chunk:
         """What the referee says, on every rank."""
@@ -344,7 +333,7 @@ class Channel:
             raise ModelError(f"{self._where(turn, block)}: bits are set behind the end of the messages")
         return Chunk(messages.data, messages.n_bits)
 
-    def _hear(self, turn: Turn, number: int, block: range, chunk: Chunk, hear: Hear) -> tuple[Tally, _Heard]:
+    def _hear(self, turn: Turn, number: int, block: range, chunk: Chunk, hear: Hear) -> tuple[Tally, Heard]:
         """Decode one block and measure what was read."""
         reader = BitReader(chunk.data, chunk.n_bits)
         try:
@@ -365,9 +354,9 @@ class Channel:
         mine = number % self._transport.size == self._transport.rank
         digest = block_digest(block, chunk) if mine or not self._is_shared(turn, chunk.n_bits) else b""
         longest = lengths if isinstance(lengths, int) else int(lengths.max())
-        return tally, _Heard(number, block, lengths, n_bits, longest, digest, kept)
+        return tally, Heard(number, block, lengths, n_bits, longest, digest, kept)
 
-    def _hashed(self, turn: Turn, heard: list[_Heard]) -> list[_Heard]:
+    def _hashed(self, turn: Turn, heard: list[Heard]) -> list[Heard]:
         """The same, each with its digest: those of large blocks on the board were made on one rank each."""
         if not any(self._is_shared(turn, entry.n_bits) for entry in heard):
             return heard
@@ -382,32 +371,24 @@ class Channel:
         """Whether every rank reads a block that is long enough to be hashed by one of them alone."""
         return turn.readers == "board" and self._transport.size > 1 and n_bits >= _SHARED_BITS
 
-    def _collect(self, turn: Turn, heard: list[_Heard]) -> list[_Heard]:
+    def _collect(self, turn: Turn, heard: list[Heard]) -> list[Heard]:
         """Spread hearing: the sizes and digests of all blocks, on the referee's rank."""
-        rows = np.zeros((len(heard), 8), np.int64)
-        for row, entry in zip(rows, heard, strict=True):
-            uniform = entry.lengths if isinstance(entry.lengths, int) else -1
-            row[:4] = entry.number, entry.n_bits, entry.n_bits_max, uniform
-            row[4:] = np.frombuffer(entry.digest, np.int64)
-        arrived = self._transport.gather(Chunk(rows.view(np.uint8).ravel(), rows.nbytes * 8))
-        everything = []
+        arrived = self._transport.gather(packed(heard))
         parties = dict(blocks_of(turn.speakers, range(self.parties), self.parties))
-        for chunk in arrived or []:
-            for row in np.ascontiguousarray(chunk.payload).view(np.int64).reshape(-1, 8):
-                number, n_bits, longest, uniform = (int(v) for v in row[:4])
-                lengths = uniform if uniform >= 0 else None
-                entry = _Heard(number, parties[number], lengths, n_bits, longest, row[4:].tobytes(), None)
-                everything.append(entry)
-        return everything
+        return [entry for chunk in arrived or [] for entry in unpacked(chunk, parties)]
 
     def _where(self, turn: Turn, block: range) -> str:
-        last = block[-1]
-        return f"round {turn.round}, servers {block.start}-{last} on rank {self._transport.rank}"
+        return f"round {turn.round}, servers {block.start}-{block[-1]} on rank {self._transport.rank}"
 
 
-def _rows(chunk: Chunk) -> NDArray[np.int64]:
-    """Party, owner, bits and digest of each message that a rank has read."""
-    return np.frombuffer(chunk.payload.tobytes(), np.int64).reshape(-1, _ROW_BYTES // 8)
+def _untold(hear: Callable[[BitReader], None]) -> Hear:
+    """To hear one message that no tally is made of."""
+
+    def heard(block: range, reader: BitReader) -> Tally:
+        hear(reader)
+        return np.zeros(0, np.int64)
+
+    return heard
 
 
 def _least(lengths: Lengths) -> int:

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from distest.bits import Lengths
-from distest.wire.turn import DIRECTIONS, Direction, Turn
+from distest.wire.turn import DIRECTIONS, Direction, Edges, Turn
 
 DETAIL_MAX = 1 << 22  # parties whose single messages of varying length are remembered
 
@@ -24,7 +24,7 @@ class Entry:
     """Messages of neighbouring parties in one turn.
 
     n_bits: all of them together. n_bits_max: the longest. lengths: bits of each; one integer where all are equal,
-    an int32 array where they vary, None where only totals are kept.
+    an array where they vary, None where only totals are kept.
     """
 
     round: int
@@ -32,7 +32,7 @@ class Entry:
     parties: range
     n_bits: int
     n_bits_max: int
-    lengths: int | NDArray[np.int32] | None
+    lengths: int | NDArray[np.int32 | np.int64] | None
 
     @property
     def messages(self) -> int:
@@ -45,12 +45,14 @@ class Ledger:
     """What a run cost. Written by the channel alone.
 
     payload bits: what theory counts. coin_bits: public randomness, if it has to be announced. wire_bytes: what the
-    transport handed to MPI, headers included; each copy of a broadcast counts.
+    transport handed to MPI, headers included; each copy of a broadcast counts. edges: of turns to neighbours, the bits
+    that each speaker sent to each reader.
     """
 
     entries: list[Entry] = field(default_factory=list)
     coin_bits: int = 0
     wire_bytes: int = 0
+    edges: dict[tuple[int, int], int] = field(default_factory=dict)
     _detail: int = 0
     _summed: set[int] = field(default_factory=set)  # rounds booked without the lengths of single messages
 
@@ -59,10 +61,10 @@ class Ledger:
 
         lengths: bits of each; None where they vary and only their sum is known here, as after spread hearing.
         """
-        kept: int | NDArray[np.int32] | None
+        kept: int | NDArray[np.int32 | np.int64] | None
         if isinstance(lengths, np.ndarray):
             self._detail += len(lengths)
-            kept = lengths.astype(np.int32) if self._detail <= DETAIL_MAX else None
+            kept = _small(lengths) if self._detail <= DETAIL_MAX else None
         else:
             kept = lengths
             if lengths is None:
@@ -82,6 +84,11 @@ class Ledger:
         else:
             self.entries.append(entry)
 
+    def book_edges(self, edges: Edges, bits: dict[int, int]) -> None:
+        """Add what each edge of a turn has carried. bits: of the message of each speaker."""
+        for pair in edges.pairs:
+            self.edges[pair] = self.edges.get(pair, 0) + bits[pair[0]]
+
     def plain(self) -> dict[str, Any]:
         """All of it as plain values."""
         rows = [
@@ -91,7 +98,8 @@ class Ledger:
             ]
             for e in self.entries
         ]
-        return {"entries": rows, "coin_bits": self.coin_bits, "wire_bytes": self.wire_bytes, "detail": self._detail}
+        counts = {"coin_bits": self.coin_bits, "wire_bytes": self.wire_bytes, "detail": self._detail}
+        return {"entries": rows, "edges": [[*pair, n_bits] for pair, n_bits in self.edges.items()], **counts}
 
     @classmethod
     def of_plain(cls, plain: dict[str, Any]) -> "Ledger":
@@ -101,8 +109,9 @@ class Ledger:
         for round, direction, start, stop, step, n_bits, n_bits_max, lengths in plain["entries"]:
             if direction not in DIRECTIONS:
                 raise ValueError(f"no direction {direction!r}")
-            kept = np.array(lengths, np.int32) if isinstance(lengths, list) else lengths
+            kept = _small(np.array(lengths, np.int64)) if isinstance(lengths, list) else lengths
             ledger.entries.append(Entry(round, direction, range(start, stop, step), n_bits, n_bits_max, kept))
+        ledger.edges = {(int(a), int(b)): int(n_bits) for a, b, n_bits in plain.get("edges", ())}
         return ledger
 
     def payload(self, direction: Direction) -> int:
@@ -185,3 +194,8 @@ class Ledger:
             "messages": self.messages,
             "rounds": self.rounds,
         }
+
+
+def _small(lengths: NDArray[np.int64]) -> NDArray[np.int32 | np.int64]:
+    """The same in half the room, where they fit."""
+    return lengths.astype(np.int32) if int(lengths.max(initial=0)) < 1 << 31 else lengths

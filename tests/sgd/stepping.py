@@ -63,4 +63,5 @@ def stepped(
     link = Link(channel)
     for _ in range(steps):
         method.round(state, rule or Rule(rate=1.0), oracle, link, COINS)  # type: ignore[arg-type]
+    method.finish(state, link, COINS)
     return state, channel

@@ -30,6 +30,8 @@ def runs(workers: int) -> Iterator[tuple[str, dict[str, Any]]]:
         yield MATRIX if name in ("power_sgd", "gspar_svrg") else VECTOR, {"name": name, **short}
     links = {"name": "virtual", "latency": 0.1, "bandwidth": 2000.0}  # times hang on lengths, which vary
     yield VECTOR, {"name": "sparse_asy_lpg", "inner": 12, "clock": links, "mode": "paper"}
+    for graph in ("complete", {"name": "edge_list", "edges": [[0, 6], [6, 3], [3, 1], [1, 5], [5, 4], [4, 2]]}):
+        yield VECTOR, {"name": "choco_sgd", "graph": graph}  # the list is no graph of 8
     for method in means() if workers % 2 else ():
         yield VECTOR, method
 
@@ -69,7 +71,7 @@ def work() -> None:
             for record, _, _ in training.run(spec, trials, transport, keep_board=False):
                 keys = (
                     *("model_sha256", "digest", "payload_bits", "payload_bits_up", "payload_bits_down", "paper_bits"),
-                    *("warnings", "gradient_evaluations"),
+                    *("warnings", "gradient_evaluations", "edge_bits", "loss"),
                 )
                 found[f"{workers} {problem} {record['label']}"] = {key: record[key] for key in keys}
     if transport.rank == 0:

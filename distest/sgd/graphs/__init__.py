@@ -1,0 +1,1 @@
+"""Graphs for training without a server: one shape a file, found by its name."""
