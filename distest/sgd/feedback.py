@@ -4,7 +4,7 @@ from typing import Literal
 
 import numpy as np
 
-from distest.sgd.oracle import Oracle
+from distest.sgd.oracle import Gradients
 from distest.sgd.problem import Vector
 from distest.sgd.state import State
 
@@ -26,7 +26,7 @@ class Feedback:
     faster error feedback" (2021), Algorithm 2.
     """
 
-    def __init__(self, state: State, oracle: Oracle | None, kind: Kind, beta: float = 1.0):
+    def __init__(self, state: State, oracle: Gradients | None, kind: Kind, beta: float = 1.0):
         """oracle: None in a replay, where nobody asks. beta: of "lowpass", in 0..1, 0 excluded."""
         self._state, self._oracle, self._kind = state, oracle, kind
         self._beta = np.float32(beta if kind == "lowpass" else 1.0)

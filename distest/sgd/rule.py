@@ -88,6 +88,11 @@ class Rule:
             mean = mean + np.float32(self.momentum) * kept if self.nesterov else kept
         state.x = state.x - rate * mean
 
+    def alone(self, who: str) -> None:
+        """Raise UsageError where more than a rate is asked for: for methods that make the step themselves."""
+        if self.momentum or self.nesterov or self.optimiser != "sgd":
+            raise UsageError(f"{who} makes the whole step by itself; use --optimiser sgd and --momentum 0")
+
     def move(self, state: State, update: Vector) -> None:
         """One step x <- x - update, for methods that have put the rate into it already. UsageError for momentum."""
         if self.momentum or self.optimiser != "sgd":

@@ -10,7 +10,6 @@ from distest.sgd.compressor import Compressor
 from distest.sgd.compressors.identity import Identity
 from distest.sgd.exchange import Exchange
 from distest.sgd.exchanges.all_gather import AllGather
-from distest.sgd.exchanges.parameter_server import ParameterServer
 from distest.sgd.fast import Fast
 from distest.sgd.feedback import Feedback, Kind
 from distest.sgd.layered import CUTS, by_tensor
@@ -53,7 +52,7 @@ class Mean(Method):
     def check(self, problem: Problem, workers: int) -> None:
         if self.layers and self.exchange.cuts:
             raise UsageError(CUTS)
-        if self.feedback == "ef21" and self.exchange not in (AllGather(), ParameterServer()):
+        if self.feedback == "ef21" and not self.exchange.exact:
             raise UsageError(
                 "feedback=ef21 adds up means over all steps, and those of this exchange are rounded once more, so that "
                 "errors would add up too; use all_gather, or parameter_server with its usual downlink"

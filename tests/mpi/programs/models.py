@@ -16,6 +16,7 @@ from distest.train_spec import check, normalise
 
 WORKERS = (8, 7)  # four ranks host two workers each of 8
 VECTOR, MATRIX = "logistic:data=ionosphere", "softmax"
+COMPOSITE = "logistic:data=ionosphere,l1=0.01"
 SHORT: dict[str, dict[str, Any]] = {  # seen whole in three steps
     "gspar_svrg": {"inner": 2},
     "dgc": {"warmup": 2, "clip": 1.0, "density": 0.1},
@@ -30,6 +31,8 @@ def runs(workers: int) -> Iterator[tuple[str, dict[str, Any]]]:
         yield MATRIX if name in ("power_sgd", "gspar_svrg") else VECTOR, {"name": name, **short}
     links = {"name": "virtual", "latency": 0.1, "bandwidth": 2000.0}  # times hang on lengths, which vary
     yield VECTOR, {"name": "sparse_asy_lpg", "inner": 12, "clock": links, "mode": "paper"}
+    yield COMPOSITE, {"name": "qcmd_adagrad", "downlink": "model", "feedback": True}
+    yield COMPOSITE, {"name": "qrda_adagrad", "exchange": "common_scale:bits=2", "ridge": "step"}
     for method in means() if workers % 2 else ():
         yield VECTOR, method
 
@@ -39,6 +42,7 @@ def means() -> Iterator[dict[str, Any]]:
     usual = {spec["name"]: spec for spec in map(catalog.describe, reversed(list(warming.compressors())))}
     yield {"name": "mean", "exchange": "common_scale"}
     yield {"name": "mean", "exchange": "common_scale:bits=8", "feedback": True}
+    yield {"name": "mean", "exchange": "common_scale:bits=2", "compressor": "ternary", "feedback": True}
     for name in ("scalecom", "sketched_sgd", "true_top_k"):
         for exchange in catalog.names("exchange"):
             yield {"name": name, "exchange": exchange}
