@@ -20,6 +20,11 @@ COMPOSITE = "logistic:data=ionosphere,l1=0.01"
 SHORT: dict[str, dict[str, Any]] = {  # seen whole in three steps
     "gspar_svrg": {"inner": 2},
     "dgc": {"warmup": 2, "clip": 1.0, "density": 0.1},
+    "diana": {"inner": 2},
+    "marina": {"p": 0.5},
+    **{name: {"inner": 2} for name in ("local_sgd", "fedpaq", "qsparse_local_sgd", "diloco", "sparseloco")},
+    "one_bit_adam": {"freeze": 1},
+    "zero_one_adam": {"freeze": 1, "meet": 1},
 }
 
 
