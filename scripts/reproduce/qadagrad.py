@@ -3,16 +3,17 @@
 Xu, Wangni, Zhang, Ye, Wu, Zhao, "Quantized adaptive subgradient algorithms and their applications" (2022) say that
 threshold quantisation raises the signal-to-noise ratio of gradients and keeps the model sparse. Its tables could not be
 had; here two methods and six codes learn the shipped a9a, l2 = 0, with 4 workers of batch 50. The rate is the best of
-three by the objective, which has l1 |x|_1 in it. Zeros stand beside those of a run made elsewhere by hand (in the rows
-"before"): other rows were held out there, and it had no constant feature. Verdicts are computed from the tables.
+three by the objective, which has l1 |x|_1 in it; figures are means over three seeds at this rate. Zeros stand beside
+those of one run made elsewhere by hand ("before"): other rows were held out there, and it had no constant feature. The
+zeros of single seeds are up to 4 points from their mean. Verdicts are computed from the tables.
 
-    python scripts/reproduce/qadagrad.py [--quick]     4 minutes on one core, 30 seconds with --quick; the seed is 1
+    python scripts/reproduce/qadagrad.py [--quick]     7 minutes on one core, 40 seconds with --quick; seeds 1, 2, 3
 """
 
 import argparse
 import math
 import sys
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from typing import Any
 
 import numpy as np
@@ -33,7 +34,7 @@ from distest.sgd.state import State
 from distest.wire.channel import Channel
 from distest.wire.transport import Solo
 
-SEED = 1
+SEEDS = (1, 2, 3)
 WORKERS, BATCH = 4, 50
 RATES = (0.02, 0.1, 0.5)
 CODES: dict[str, dict[str, Any]] = {
@@ -64,7 +65,7 @@ class Ended:
     accuracy: float
     zeros: float
     snr: float
-    bits: int
+    bits: float
 
 
 def heard(code: Compressor, g: Any, worker: int, coins: Coins) -> Any:
@@ -73,11 +74,11 @@ def heard(code: Compressor, g: Any, worker: int, coins: Coins) -> Any:
     return code.decode(BitReader(message.data, message.n_bits), g.size, worker, coins.public)
 
 
-def run(name: str, code: dict[str, Any], l1: float, rate: float, steps: int) -> Ended:
+def run(name: str, code: dict[str, Any], l1: float, rate: float, steps: int, seed: int) -> Ended:
     """Train; the model is looked at every fiftieth step with gradients of its own, to see the signal and the noise."""
     problem: Problem = catalog.build("problem", {"name": "logistic", "data": "a9a", "l2": 0.0, "l1": l1})
     method: Adagrad = catalog.build("method", {"name": name, "compressor": code})
-    coins, data = from_seed(SEED)
+    coins, data = from_seed(seed)
     oracle = Oracle(problem, deal(problem, WORKERS, "iid", coins.public), BATCH, data, name)
     channel = Channel(WORKERS, Solo(), "blackboard")
     link, rule = Link(channel), Rule(rate=rate, steps=steps)
@@ -96,11 +97,17 @@ def run(name: str, code: dict[str, Any], l1: float, rate: float, steps: int) -> 
     return Ended(rate, problem.loss(state.x), accuracy, zeros, snr, channel.ledger.payload_bits)
 
 
+def mean(some: list[Ended]) -> Ended:
+    """Of runs with other seeds."""
+    return Ended(*(float(np.mean([getattr(one, part.name) for one in some])) for part in fields(Ended)))
+
+
 def table(name: str, l1: float, steps: int) -> dict[str, Ended]:
     """Every code at its best rate: printed."""
     found = {}
     for label, code in CODES.items():
-        found[label] = min((run(name, code, l1, rate, steps) for rate in RATES), key=lambda ended: ended.loss)
+        first = min((run(name, code, l1, rate, steps, SEEDS[0]) for rate in RATES), key=lambda ended: ended.loss)
+        found[label] = mean([first, *(run(name, code, l1, first.rate, steps, seed) for seed in SEEDS[1:])])
     rows = [
         {
             "code": label,
@@ -114,7 +121,7 @@ def table(name: str, l1: float, steps: int) -> dict[str, Ended]:
         }
         for label, ended in found.items()
     ]
-    tables.show(f"\n{name}, a9a, l1 = {l1:g}, {steps} steps", rows)
+    tables.show(f"\n{name}, a9a, l1 = {l1:g}, {steps} steps, {len(SEEDS)} seeds", rows)
     return found
 
 

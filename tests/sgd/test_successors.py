@@ -282,16 +282,16 @@ def test_local_steps_of_zero_one_adam_are_those_of_each_worker() -> None:
 # ---- training
 
 
-def gap(name: str, **options: Any) -> tuple[float, int]:
-    """Distance to the least loss of shards sorted by label, whole batches; and payload."""
+def gap(name: str, batch: int = 0, rate: float = 0.5, **options: Any) -> tuple[float, int]:
+    """Distance to the least loss of shards sorted by label, by default of whole batches; and payload."""
     table = {
         "problem": "logistic:data=ionosphere,l2=0.01",
         "workers": 4,
-        "batch": 0,
+        "batch": batch,
         "shards": "sorted",
         "method": {"name": name, **options},
         "steps": 300,
-        "rate": 0.5,
+        "rate": rate,
     }
     spec = check(normalise(table))
     record = next(training.run(spec, training.plan(spec), Solo(), False))[0]
@@ -313,6 +313,13 @@ def test_noise_of_compression_dies_out_where_workers_learn_their_shifts() -> Non
     assert lazy < eager + 1e-4
 
 
+def test_snapshots_make_diana_svrg() -> None:
+    ours, plain = (gap(name, 8, 0.2, compressor="identity", inner=7)[0] for name in ("diana", "gspar_svrg"))
+    assert ours == pytest.approx(plain, abs=1e-5)
+    noisy = gap("supersgd", batch=8)[0]
+    assert gap("diana", batch=8, inner=7, compressor={"name": "random_k", "density": 0.3})[0] < 0.1 * noisy
+
+
 @pytest.mark.parametrize("name", ["diana", "marina", "dasha"])
 def test_biased_codes_and_rounded_means_are_refused(name: str) -> None:
     for options, said in (
@@ -320,7 +327,7 @@ def test_biased_codes_and_rounded_means_are_refused(name: str) -> None:
         ({"exchange": "scatter_reduce"}, "adds up means"),
     ):
         with pytest.raises(UsageError, match=said):
-            gap(name, **options)
+            gap(name, 0, 0.5, **options)
 
 
 @pytest.mark.parametrize(
