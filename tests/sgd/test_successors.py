@@ -129,11 +129,11 @@ def test_shifts_and_estimates_become_the_gradients(code: Any) -> None:
 
 def test_estimates_of_dasha_follow_gradients_that_move() -> None:
     """x ends where the mean gradient is 0, as gradient descent does, while every message is compressed."""
-    state, _ = stepped(Dasha(RandomK(density=0.25)), ROWS, 600, rule=Rule(rate=0.05), slope=1.0)
+    state, _ = stepped(Dasha(RandomK(density=0.25)), ROWS, 200, rule=Rule(rate=0.15), slope=1.0)
     assert state.x == pytest.approx(-ROWS.mean(axis=0), abs=1e-3)
     oracle = Given(ROWS, slope=1.0)
     oracle.noisy = True  # gradients at both points are asked for then
-    state, _ = stepped(Dasha(RandomK(density=0.25)), ROWS, 600, rule=Rule(rate=0.05), oracle=oracle)
+    state, _ = stepped(Dasha(RandomK(density=0.25)), ROWS, 200, rule=Rule(rate=0.15), oracle=oracle)
     assert state.x == pytest.approx(-ROWS.mean(axis=0), abs=1e-3)
 
 

@@ -11,6 +11,7 @@ from distest.sgd.compressors.identity import Identity
 from distest.sgd.compressors.top_k import TopK
 from distest.sgd.exchange import gathered
 from distest.sgd.feedback import Feedback, Kind
+from distest.sgd.innovation import Innovation
 from distest.sgd.link import Link
 from distest.sgd.method import Method
 from distest.sgd.oracle import Oracle
@@ -50,8 +51,7 @@ class Ef21P(Method):
 
     def round(self, state: State, rule: Rule, oracle: Oracle | None, link: Link, coins: Coins) -> None:
         here, d, known = coins.fold("step", state.step), state.x.size, state.x
-        feedback = Feedback(state, oracle, self.feedback)
-        lossless = self.down == Identity()
+        feedback, code = Feedback(state, oracle, self.feedback), Innovation(self.down)
 
         def own(worker: int) -> Vector:
             state.on_paper(self.compressor.paper_bits(feedback.of(worker)))
@@ -67,10 +67,9 @@ class Ef21P(Method):
         made, server = state.x, here.fold("down")
 
         def tell() -> Messages:
-            return self.down.encode(made if lossless else made - known, link.workers, server)
+            return code.news(made, known, link.workers, server).message()
 
         def told(reader: BitReader) -> None:
-            said = self.down.decode(reader, d, link.workers, server.public)
-            state.x = said if lossless else known + said
+            state.x = code.read(reader, known, link.workers, server.public)
 
         link.down(tell, told, each=self.downlink == "unicast")
