@@ -33,7 +33,7 @@ class TrainSpec(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
     rate: float = 0.1
     momentum: float = 0.0
     nesterov: bool = False
-    optimiser: Literal["sgd", "adam"] = "sgd"
+    optimiser: Literal["sgd", "adam", "amsgrad"] = "sgd"
     schedule: Literal["constant", "inverse", "cosine", "linear", "steps"] = "constant"
     decay: float = 100.0
     milestones: tuple[float, ...] = ()

@@ -158,7 +158,7 @@ def _train(
             done(state.step)
     warned = 0
     transport.barrier()
-    state.l1 = trial.problem.l1
+    state.l1, state.l2 = trial.problem.l1, trial.problem.l2
     while state.step < trial.rule.steps:
         with kept.named():
             if kept.due(state.step):
@@ -213,7 +213,8 @@ def replay(record: records.Record, board: Board, coins: Coins) -> dict[str, Any]
     channel = Replay(board, Solo(), "blackboard")
     channel.ledger.coin_bits = _coin_bits(method)
     link = Link(channel)
-    state = State(problem.start(coins.public.fold("start")), tensors=problem.tensors, l1=problem.l1)
+    start = problem.start(coins.public.fold("start"))
+    state = State(start, tensors=problem.tensors, l1=problem.l1, l2=problem.l2)
     while state.step < rule.steps:
         method.round(state, rule, None, link, coins)
     method.finish(state, link, coins)

@@ -4,6 +4,7 @@ import math
 
 from distest.errors import UsageError
 from distest.sgd.compressor import Compressor
+from distest.sgd.compressors.identity import Identity
 from distest.sgd.exchange import Exchange
 from distest.sgd.exchanges.all_gather import AllGather
 from distest.sgd.link import Link
@@ -36,6 +37,38 @@ def check_contraction(compressor: Compressor, d: int, who: str, what: str, inste
             f"{instead}"
         )
     return None
+
+
+def check_exact(who: str, exchange: Exchange) -> None:
+    """Raises UsageError where means are rounded once more and would be added up over many steps."""
+    if not exchange.exact:
+        raise UsageError(
+            f"{who} adds up means over all steps, and those of this exchange are rounded once more, so that "
+            "errors would add up too; use all_gather, or parameter_server with its usual downlink"
+        )
+
+
+def variance(who: str, compressor: Compressor, d: int) -> float:
+    """omega: the bound on E |C(x) - x|^2 / |x|^2 of a compressor that has to be right on average; 0 for the identity.
+
+    Raises UsageError where it is not, or no bound is known.
+    """
+    if compressor == Identity():
+        return 0.0
+    if not compressor.unbiased or compressor.distortion(d) == math.inf:
+        raise UsageError(
+            f"{who} needs a compressor that is right on average and whose error is bounded, such as random_k, qsgd, "
+            "nuqsgd or natural; for others there are ef21 and clag"
+        )
+    return compressor.distortion(d)
+
+
+def check_unbiased(who: str, compressor: Compressor, exchange: Exchange, d: int, workers: int) -> None:
+    """Raises UsageError for parts that do not fit each other, or whose errors would add up over many steps."""
+    compressor.check(d)
+    exchange.check(compressor, d, workers)
+    check_exact(who, exchange)
+    variance(who, compressor, d)
 
 
 def check_gather(state: State, exchange: Exchange, link: Link, n_bits: int, other: str) -> None:

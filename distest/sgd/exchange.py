@@ -22,10 +22,12 @@ Length = Callable[[Compressor, int], float]
 class Exchange(ABC):
     """Implementations are frozen dataclasses of plain values. Sums are taken in worker order, on every rank alike.
 
-    cuts: whether messages are about parts of vectors, which start and end anywhere.
+    cuts: whether messages are about parts of vectors, which start and end anywhere. exact: whether the mean is that of
+    what the messages say, rounded no further, so that means of many steps may be added up.
     """
 
     cuts: ClassVar[bool] = False
+    exact: ClassVar[bool] = False
 
     def check(self, compressor: Compressor, d: int, workers: int) -> None:
         """Raise UsageError where the mean of vectors of d coordinates cannot be made of such messages."""
@@ -89,6 +91,28 @@ class Sum:
             else:
                 self._total += x
             self._next += 1
+
+
+def gathered(
+    own: Own, d: int, compressor: Compressor, link: Link, coins: Coins, sent: Sent | None
+) -> Callable[[], Vector]:
+    """A message of each worker goes up to the server, which alone may ask for the mean of what they say, once.
+
+    own, sent: as in `Exchange.mean`.
+    """
+    total = Sum(link)
+
+    def encode(worker: int) -> Messages:
+        message = compressor.encode(own(worker), worker, coins)
+        if sent is not None:
+            sent(worker, reread(message, compressor, d, worker, coins))
+        return message
+
+    def decode(worker: int, reader: BitReader) -> None:
+        total.read(worker, compressor, reader, d, coins.public)
+
+    link.up(encode, decode)
+    return total.mean
 
 
 def parts(d: int, workers: int) -> list[slice]:

@@ -4,7 +4,7 @@ from typing import Literal
 
 import numpy as np
 
-from distest.sgd.oracle import Oracle
+from distest.sgd.oracle import Gradients
 from distest.sgd.problem import Vector
 from distest.sgd.state import State
 
@@ -26,9 +26,11 @@ class Feedback:
     faster error feedback" (2021), Algorithm 2.
     """
 
-    def __init__(self, state: State, oracle: Oracle | None, kind: Kind, beta: float = 1.0):
-        """oracle: None in a replay, where nobody asks. beta: of "lowpass", in 0..1, 0 excluded."""
+    def __init__(self, state: State, oracle: Gradients | None, kind: Kind, beta: float = 1.0, fade: float = 1.0):
+        """oracle: None in a replay, where nobody asks. beta: of "lowpass", in 0..1, 0 excluded. fade: what e is
+        multiplied by before it is said."""
         self._state, self._oracle, self._kind = state, oracle, kind
+        self._fade = np.float32(fade)
         self._beta = np.float32(beta if kind == "lowpass" else 1.0)
         self._memory = state.own.setdefault("memory", {}) if kind else {}
         self._asked: dict[int, Vector] = {}
@@ -40,7 +42,7 @@ class Feedback:
             gradient = self._oracle.gradient(worker, self._state.x, self._state.step)
             kept = self._memory.get(worker)
             if kept is not None:
-                gradient = gradient - kept if self._kind == "ef21" else gradient + kept
+                gradient = gradient - kept if self._kind == "ef21" else gradient + self._fade * kept
             self._asked[worker] = gradient
         return self._asked[worker]
 

@@ -58,8 +58,17 @@ class Problem(ABC):
         """Weight of |x|_1 in the objective, the part that is not smooth."""
         return 0.0
 
+    @property
+    def l2(self) -> float:
+        """Weight of |x|^2 / 2 in the objective."""
+        return 0.0
+
     def smooth_gradient(self, x: Vector, rows: Rows) -> Vector:
         """The gradient without the part of l1 |x|_1, which a proximal step takes care of."""
+        return self.gradient(x, rows)
+
+    def data_gradient(self, x: Vector, rows: Rows) -> Vector:
+        """The gradient of the mean loss alone, without the parts of l1 and l2."""
         return self.gradient(x, rows)
 
     @abstractmethod

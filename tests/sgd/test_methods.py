@@ -29,7 +29,12 @@ RNG = np.random.default_rng(11)
 ROWS = RNG.standard_normal((3, 60)).astype(np.float32)
 FEW: dict[str, dict[str, Any]] = {
     name: {"inner": 4} for name in catalog.names("method") if "inner" in catalog.options("method", name)
-} | {"dgc": {"warmup": 6, "density": 0.01}}
+} | {
+    "dgc": {"warmup": 6, "density": 0.01},
+    "marina": {"p": 0.5},
+    "one_bit_adam": {"freeze": 2},
+    "zero_one_adam": {"freeze": 3, "slower": 2, "meet": 2, "most": 4},
+}
 
 
 # ---- laws of all

@@ -12,6 +12,7 @@ from distest import audit, catalog, records, training, warming
 from distest.coins import from_seed
 from distest.errors import DistestError, DivergedError, PartyError, UsageError, WireError
 from distest.sgd.asynchronous import Asynchronous
+from distest.sgd.methods.local_sgd import LocalSgd
 from distest.sgd.rule import Rule
 from distest.sgd.shards import deal
 from distest.sgd.state import State
@@ -123,7 +124,7 @@ def test_error_feedback_remembers_what_was_left_out() -> None:
         part = Mean(Identity("bfloat16"), AllGather(), feedback)
         link = Link(Channel(2, Solo(), "blackboard"))
         for _ in range(256):
-            part.round(state, Rule(rate=1.0), Constant(), link, from_seed(0)[0])  # type: ignore[arg-type]
+            part.round(state, Rule(rate=1.0), Constant(), link, from_seed(0)[0])
         ends.append(float(state.x[0]))
     assert ends[0] == -256.0
     assert abs(ends[1] + 256 * (1 + 2.0**-10)) <= 2.0**-8
@@ -278,7 +279,9 @@ def test_a_budget_goes_to_all_that_take_one() -> None:
 @pytest.mark.parametrize("name", catalog.names("method"))
 def test_every_method_trains_and_is_audited(name: str, tmp_path: Path) -> None:
     steps = 2 if issubclass(catalog.find("method", name), Asynchronous) else 60  # rounds of a hundred updates
-    record, series, board = trained(True, method=name, problem="softmax", steps=steps, rate=0.1)
+    rate = 0.003 if name in ("comp_ams", "one_bit_adam", "zero_one_adam", "diloco", "sparseloco") else 0.1  # of Adam
+    local = {"inner": 5} if issubclass(catalog.find("method", name), LocalSgd) else {}
+    record, series, board = trained(True, method={"name": name, **local}, problem="softmax", steps=steps, rate=rate)
     assert series[-1]["loss"] < 0.9 * series[0]["loss"]
     (tmp_path / "boards").mkdir()
     board.save(tmp_path / "boards" / "kept")

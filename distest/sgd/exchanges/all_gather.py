@@ -1,6 +1,7 @@
 """All-gather: every worker's message goes to every worker."""
 
 from dataclasses import dataclass
+from typing import ClassVar
 
 from distest.bits import BitReader, Messages
 from distest.coins import Coins
@@ -17,6 +18,8 @@ class AllGather(Exchange):
 
     On a ring every message passes W - 1 links: a rank sends W - 1 times the mean length.
     """
+
+    exact: ClassVar[bool] = True
 
     def mean(self, own: Own, d: int, compressor: Compressor, link: Link, coins: Coins, sent: Sent | None) -> Vector:
         here: set[int] = set()

@@ -14,6 +14,7 @@ from distest.sgd import values
 from distest.sgd.buckets import check_bits
 from distest.sgd.compressor import Compressor
 from distest.sgd.compressors.identity import Identity
+from distest.sgd.compressors.ternary import Ternary
 from distest.sgd.exchange import Exchange, Length, Own, Sent, flag, parts
 from distest.sgd.link import Link
 from distest.sgd.problem import Vector
@@ -29,8 +30,9 @@ class CommonScale(Exchange):
     integers and tell the sums, exactly, in the bits of 2 W s: at most bits + ceil(log2 W).
 
     Coordinates are rounded once, so the error is that of W independent messages, though on a scale that the worker with
-    the largest coordinate sets. It rounds by itself and takes no compressor but `identity` in single precision. Where
-    all vectors are 0 nothing follows the first turn.
+    the largest coordinate sets. It rounds by itself and takes no compressor but `identity` in single precision; or
+    with bits=2 `ternary`, whose scale is said in place of the largest magnitude, so that M is the largest scale and
+    the signs are sent as they are, with no chance in it. Where all vectors are 0 nothing follows the first turn.
 
     bits: of a coordinate in the first turn to peers, 2 to 8.
 
@@ -49,17 +51,24 @@ class CommonScale(Exchange):
         return (1 << (self.bits - 1)) - 1
 
     def check(self, compressor: Compressor, d: int, workers: int) -> None:
-        if compressor != Identity():
-            raise UsageError("common_scale rounds by itself: use compressor=identity, and bits of the exchange")
+        if compressor != Identity() and not (isinstance(compressor, Ternary) and self.bits == 2):
+            raise UsageError(
+                "common_scale rounds by itself: use compressor=identity, and bits of the exchange; or at bits=2 ternary"
+            )
+        compressor.check(d)
         if workers * self._steps >= _EXACT:
             raise UsageError(f"common_scale adds up {self.bits} bits of at most {_EXACT // self._steps} workers")
 
     def mean(self, own: Own, d: int, compressor: Compressor, link: Link, coins: Coins, sent: Sent | None) -> Vector:
-        asked: dict[int, Vector] = {}
+        asked: dict[int, Vector] = {}  # with `ternary` the signs, until the scale is known
         scales: list[float] = []
 
         def loudest(worker: int) -> Messages:
             asked[worker] = own(worker)
+            if isinstance(compressor, Ternary):
+                signs, size = compressor.signs(asked[worker])
+                asked[worker] = signs.astype(np.float32)
+                return values.write_magnitude(np.array([size]))
             return values.write_magnitude(asked[worker])
 
         link.board(loudest, lambda worker, reader: scales.append(values.read_magnitude(reader)))
@@ -69,6 +78,8 @@ class CommonScale(Exchange):
                 if sent is not None:
                     sent(worker, np.zeros_like(x))
             return np.zeros(d, np.float32)
+        if isinstance(compressor, Ternary):
+            asked = {worker: signs * scale for worker, signs in asked.items()}
         sums = self._scattered(asked, d, scale, link, coins, sent)
         return self._gathered(sums, d, scale, link)
 

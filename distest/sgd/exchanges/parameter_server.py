@@ -2,11 +2,10 @@
 
 from dataclasses import dataclass, field
 
-from distest.bits import BitReader, Messages
 from distest.coins import Coins
 from distest.sgd.compressor import Compressor
 from distest.sgd.compressors.identity import Identity
-from distest.sgd.exchange import Exchange, Length, Own, Sent, Sum, reread
+from distest.sgd.exchange import Exchange, Length, Own, Sent, gathered
 from distest.sgd.link import Link
 from distest.sgd.problem import Vector
 from distest.wire.turn import Direction
@@ -21,23 +20,17 @@ class ParameterServer(Exchange):
 
     down: Compressor = field(default_factory=Identity)
 
+    @property
+    def exact(self) -> bool:  # type: ignore[override]  # by option
+        """Where the server says the mean as it is."""
+        return self.down == Identity()
+
     def mean(self, own: Own, d: int, compressor: Compressor, link: Link, coins: Coins, sent: Sent | None) -> Vector:
-        total = Sum(link)
         mean: list[Vector] = []
-
-        def encode(worker: int) -> Messages:
-            message = compressor.encode(own(worker), worker, coins)
-            if sent is not None:
-                sent(worker, reread(message, compressor, d, worker, coins))
-            return message
-
-        def decode(worker: int, reader: BitReader) -> None:
-            total.read(worker, compressor, reader, d, coins.public)
-
-        link.up(encode, decode)
+        found = gathered(own, d, compressor, link, coins, sent)
         server = coins.fold("down")
         link.down(
-            lambda: self.down.encode(total.mean(), link.workers, server),
+            lambda: self.down.encode(found(), link.workers, server),
             lambda reader: mean.append(self.down.decode(reader, d, link.workers, server.public)),
         )
         return mean[0]

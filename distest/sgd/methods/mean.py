@@ -10,13 +10,12 @@ from distest.sgd.compressor import Compressor
 from distest.sgd.compressors.identity import Identity
 from distest.sgd.exchange import Exchange
 from distest.sgd.exchanges.all_gather import AllGather
-from distest.sgd.exchanges.parameter_server import ParameterServer
 from distest.sgd.fast import Fast
 from distest.sgd.feedback import Feedback, Kind
 from distest.sgd.layered import CUTS, by_tensor
 from distest.sgd.link import Link
 from distest.sgd.method import Method
-from distest.sgd.oracle import Oracle
+from distest.sgd.oracle import Gradients
 from distest.sgd.problem import Problem, Tensor, Vector
 from distest.sgd.rule import Rule
 from distest.sgd.state import State
@@ -53,11 +52,8 @@ class Mean(Method):
     def check(self, problem: Problem, workers: int) -> None:
         if self.layers and self.exchange.cuts:
             raise UsageError(CUTS)
-        if self.feedback == "ef21" and self.exchange not in (AllGather(), ParameterServer()):
-            raise UsageError(
-                "feedback=ef21 adds up means over all steps, and those of this exchange are rounded once more, so that "
-                "errors would add up too; use all_gather, or parameter_server with its usual downlink"
-            )
+        if self.feedback == "ef21":
+            crossover.check_exact("feedback=ef21", self.exchange)
         code = self._code(problem.tensors)
         code.check(problem.d)
         self.exchange.check(code, problem.d, workers)
@@ -72,20 +68,26 @@ class Mean(Method):
     def fast(self) -> Method | None:
         return None if self.compressor != Identity() else replace(self, exchange=Fast(), layers=False)
 
-    def round(self, state: State, rule: Rule, oracle: Oracle | None, link: Link, coins: Coins) -> None:
+    def round(self, state: State, rule: Rule, oracle: Gradients | None, link: Link, coins: Coins) -> None:
+        rule.apply(state, self._heard(state, oracle, link, coins))
+
+    def _heard(self, state: State, oracle: Gradients | None, link: Link, coins: Coins, fade: float = 1.0) -> Vector:
+        """What x follows after all have spoken."""
         here = coins.fold("step", state.step)
         code = self._code(state.tensors)
-        feedback = Feedback(state, oracle, self.feedback, self.beta)
+        lossless = self.feedback == "ef21" and code == Identity()  # where differences would be rounded for nothing
+        kind = False if lossless else self.feedback
+        feedback = Feedback(state, oracle, kind, self.beta, fade)
 
         def own(worker: int) -> Vector:
             state.on_paper(code.paper_bits(feedback.of(worker)))
             return feedback.of(worker)
 
-        mean = self.exchange.mean(own, state.x.size, code, link, here, feedback.heard if self.feedback else None)
+        mean = self.exchange.mean(own, state.x.size, code, link, here, feedback.heard if kind else None)
         if state.step == 0:
             other = "parameter_server" if self.layers or self.feedback == "ef21" else "scatter_reduce"
             crossover.check_gather(state, self.exchange, link, link.channel.ledger.payload("board"), other)
-        rule.apply(state, feedback.followed(mean))
+        return feedback.followed(mean)
 
     def _code(self, tensors: tuple[Tensor, ...]) -> Compressor:
         return by_tensor(self.compressor, tensors, self.layers, self.small)

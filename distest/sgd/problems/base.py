@@ -51,8 +51,15 @@ class RowSum(Problem):
     def l1(self) -> float:
         return self.penalties()[1]
 
+    @property
+    def l2(self) -> float:
+        return self.penalties()[0]
+
     def smooth_gradient(self, x: Vector, rows: Rows) -> Vector:
         return self._gradient(x, rows, (self.penalties()[0], 0.0))
+
+    def data_gradient(self, x: Vector, rows: Rows) -> Vector:
+        return self._gradient(x, rows, (0.0, 0.0))
 
     def _gradient(self, x: Vector, rows: Rows, penalties: tuple[float, float]) -> Vector:
         self._check(x)

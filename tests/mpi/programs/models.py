@@ -16,9 +16,15 @@ from distest.train_spec import check, normalise
 
 WORKERS = (8, 7)  # four ranks host two workers each of 8
 VECTOR, MATRIX = "logistic:data=ionosphere", "softmax"
+COMPOSITE = "logistic:data=ionosphere,l1=0.01"
 SHORT: dict[str, dict[str, Any]] = {  # seen whole in three steps
     "gspar_svrg": {"inner": 2},
     "dgc": {"warmup": 2, "clip": 1.0, "density": 0.1},
+    "diana": {"inner": 2},
+    "marina": {"p": 0.5},
+    **{name: {"inner": 2} for name in ("local_sgd", "fedpaq", "qsparse_local_sgd", "diloco", "sparseloco")},
+    "one_bit_adam": {"freeze": 1},
+    "zero_one_adam": {"freeze": 1, "meet": 1},
 }
 
 
@@ -30,8 +36,13 @@ def runs(workers: int) -> Iterator[tuple[str, dict[str, Any]]]:
         yield MATRIX if name in ("power_sgd", "gspar_svrg") else VECTOR, {"name": name, **short}
     links = {"name": "virtual", "latency": 0.1, "bandwidth": 2000.0}  # times hang on lengths, which vary
     yield VECTOR, {"name": "sparse_asy_lpg", "inner": 12, "clock": links, "mode": "paper"}
+<<<<<<< HEAD
     for graph in ("complete", {"name": "edge_list", "edges": [[0, 6], [6, 3], [3, 1], [1, 5], [5, 4], [4, 2]]}):
         yield VECTOR, {"name": "choco_sgd", "graph": graph}  # the list is no graph of 8
+=======
+    yield COMPOSITE, {"name": "qcmd_adagrad", "downlink": "model", "feedback": True}
+    yield COMPOSITE, {"name": "qrda_adagrad", "exchange": "common_scale:bits=2", "ridge": "step"}
+>>>>>>> slice-j
     for method in means() if workers % 2 else ():
         yield VECTOR, method
 
@@ -41,6 +52,7 @@ def means() -> Iterator[dict[str, Any]]:
     usual = {spec["name"]: spec for spec in map(catalog.describe, reversed(list(warming.compressors())))}
     yield {"name": "mean", "exchange": "common_scale"}
     yield {"name": "mean", "exchange": "common_scale:bits=8", "feedback": True}
+    yield {"name": "mean", "exchange": "common_scale:bits=2", "compressor": "ternary", "feedback": True}
     for name in ("scalecom", "sketched_sgd", "true_top_k"):
         for exchange in catalog.names("exchange"):
             yield {"name": name, "exchange": exchange}

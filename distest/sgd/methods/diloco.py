@@ -1,0 +1,70 @@
+"""DiLoCo: many local steps of AdamW, and a step with Nesterov's momentum along the mean of where they lead."""
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+import numpy as np
+
+from distest.coins import Coins
+from distest.errors import UsageError
+from distest.sgd.link import Link
+from distest.sgd.methods.local_sgd import LocalSgd
+from distest.sgd.oracle import Gradients
+from distest.sgd.problem import Vector
+from distest.sgd.rule import Rule, adam, moments
+from distest.sgd.state import State
+
+_FIRST = np.float32(0.9)
+
+
+@dataclass(frozen=True)
+class Diloco(LocalSgd):
+    """Every `inner` steps, and at the end, worker w says x - x_w, x_w being where steps of AdamW of its own have led
+    from the common x, and of the mean D of what is read everybody makes u <- outer_momentum u + D and x <- x -
+    outer_rate (D + outer_momentum u). Moments of AdamW stay with the workers and never travel.
+
+    rate: of AdamW, about 1e-3, with its schedule; of the whole round that of its last step. No momentum, and no
+    optimiser but the usual one. inner: 500 in the paper. decay: of the weights in AdamW. fade: what remains of the
+    memory of error feedback from one turn to the next. compressor, exchange, feedback, layers, small, beta: as in
+    `mean`.
+
+    Source: Douillard et al., "DiLoCo: Distributed low-communication training of language models" (2023), Algorithm 1.
+    """
+
+    inner: int = 50
+    outer_rate: float = 0.7
+    outer_momentum: float = 0.9
+    decay: float = 0.0
+    fade: float = 1.0
+    source: ClassVar[str] = "Douillard et al. 2023, Algorithm 1"
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        Rule(rate=self.outer_rate, momentum=self.outer_momentum)  # refuses what makes no sense
+        if not (0 <= self.decay < float("inf") and 0 < self.fade <= 1):
+            raise UsageError(f"local AdamW takes decay >= 0 and 0 < fade <= 1, got {self.decay} and {self.fade}")
+
+    def _meet(self, state: State, rule: Rule, oracle: Gradients | None, link: Link, coins: Coins) -> None:
+        rule.alone("diloco")
+        path = None if oracle is None else _Path(self, state, oracle, np.float32(rule.at(state.step)))
+        outer = Rule(rate=self.outer_rate, momentum=self.outer_momentum, nesterov=True)
+        outer.apply(state, self._heard(state, path, link, coins, self.fade))
+
+
+class _Path:
+    """Where local steps of AdamW lead; `first` and `second` of state.own."""
+
+    def __init__(self, method: Diloco, state: State, oracle: Gradients, rate: np.float32):
+        self._method, self._oracle, self._rate = method, oracle, rate
+        self._m, self._v = (state.own.setdefault(name, {}) for name in ("first", "second"))
+
+    def gradient(self, worker: int, x: Vector, step: int) -> Vector:
+        here = x
+        for number in self._method.since(step):
+            g = self._oracle.gradient(worker, here, number)
+            m, v = moments(g, self._m.get(worker), self._v.get(worker), _FIRST)
+            self._m[worker], self._v[worker] = m, v
+            along = adam(m, v, _FIRST, number + 1, number + 1)
+            along = along + np.float32(self._method.decay) * here
+            here = np.asarray(here - self._rate * along, np.float32)
+        return x - here
