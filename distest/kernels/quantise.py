@@ -131,8 +131,7 @@ def symbols_of(x: Floats, bucket: int, norm: str, clip: float, levels: Levels, w
 
 def present(norms: Floats, bucket: int, d: int) -> int:
     """Coordinates of the buckets whose norm is not 0."""
-    live = np.flatnonzero(norms)
-    return live.size * bucket - (norms.size * bucket - d if live.size and live[-1] == norms.size - 1 else 0)
+    return int(np.count_nonzero(norms)) * bucket - (norms.size * bucket - d if norms.size and norms[-1] else 0)
 
 
 def _run(
