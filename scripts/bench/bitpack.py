@@ -2,7 +2,7 @@
 
 In planes (`kernels/planes.py`, what quantisers send) and in order (`kernels/bitpack.py`), against memcpy of the float32
 vector whose symbols they are; at width 1 also against numpy's packbits and unpackbits. Bars: planes twice memcpy at
-every width, and width 1 not below np.packbits. Medians of rounds in which a copy and the job take turns.
+every width, and width 1 not below np.packbits. Medians of rounds in which a copy and the job take turns, seconds of the core.
 Run: python scripts/bench/bitpack.py [symbols] [rounds]
 """
 
@@ -37,7 +37,7 @@ def main() -> None:
             jobs += [partial(np.packbits, symbols), partial(np.unpackbits, data, count=count)]
         cells = []
         for job in jobs:
-            found = medians({"memcpy": partial(np.copyto, target, x), "job": job}, rounds)
+            found = medians({"memcpy": partial(np.copyto, target, x), "job": job}, rounds, cpu=True)
             cells.append(f"{count / found['job'] / 1e9:9.2f}{found['memcpy'] / found['job']:6.2f}x")
         print(
             f"{width:5}{''.join(cells[:4])}{'   np.packbits, np.unpackbits' if width == 1 else ''}{''.join(cells[4:])}"

@@ -1,6 +1,6 @@
 """How fast are the quantisers? Encoding, and decoding with adding up, against memcpy of the same float32 bytes.
 
-One core. Each row is measured in rounds of its own, a copy of the vector to warm memory and then the job, and says the
+One core, in seconds of the core. Each row is measured in rounds of its own, a copy of the vector to warm memory and then the job, and says the
 ratio of the medians; the bars stand beside them. memcpy of 4 MB stays in the last cache and of 32 MB does not, so a
 ratio means something with its d alone. Peers in the same table: torch, if it is there (its rows are measured in a
 process of its own, against its own copy).
@@ -54,7 +54,7 @@ def rows(bucket: int) -> list[tuple[Compressor, Bars, Bars]]:
 
 def against_copy(job: Callable[[], object], x: Vector, rounds: int) -> tuple[float, float]:
     """Seconds of the job, and how many times those of a copy of x go into them."""
-    found = medians({"memcpy": partial(np.copyto, np.empty_like(x), x), "job": job}, rounds)
+    found = medians({"memcpy": partial(np.copyto, np.empty_like(x), x), "job": job}, rounds, cpu=True)
     return found["job"], found["memcpy"] / found["job"]
 
 
@@ -80,7 +80,7 @@ def main() -> None:
     for d in args.d:
         x = np.random.default_rng(0).standard_normal(d).astype(np.float32)
         total, copy = np.zeros_like(x), np.empty_like(x)
-        base = medians({"memcpy": partial(np.copyto, copy, x)}, rounds)["memcpy"]
+        base = medians({"memcpy": partial(np.copyto, copy, x)}, rounds, cpu=True)["memcpy"]
         print(f"d = {d}, bucket {args.bucket}, memcpy {4 * d / base / 1e9:.1f} GB/s, medians of {rounds} rounds;")
         print("Gcoordinate/s, ratio to memcpy, bar")
         print(f"{'':46}{'encode':>8}{'/memcpy':>8}{'':14}{'add':>8}{'/memcpy':>8}")

@@ -25,8 +25,9 @@ from distest.kernels.jit.splitmix import GAMMA, mix
 Array = Any
 MAX, L2, CLIPPED, GIVEN = 0, 1, 2, 3
 GREATEST, LEAST = 3.4028234663852886e38, 1.401298464324817e-45  # float32, above 0
-NEAR = 1024  # least number of coordinates between what is encoded and what is fetched
-AHEAD = 4096  # between what is decoded and what is fetched
+AHEAD = (
+    4096  # least number of coordinates between what is worked on and what is fetched: 1024 is too few beyond the cache
+)
 
 
 # ---- norms
@@ -114,7 +115,7 @@ def encode_blocks(
             for j in range(128):
                 draws[j] = mix(base + strides[j])
             for line in range(0, 512, 16):
-                fetch_soon(bits, i64(here + max(bucket, NEAR) + line))
+                fetch_soon(bits, i64(here + max(bucket, AHEAD) + line))
             target, to = (out, at) if nibbles else (symbols, 0)
             round_piece(
                 bits, here, halves, 256, kind, width, steps, size, within, levels, levels, nibbles, target, to
@@ -140,7 +141,7 @@ def encode(
     symbols go to out, from out[at] on; if not, every symbol stays in `symbols`.
     """
     each = strides.size
-    piece, half, ahead = 4 * each, 2 * each, max(bucket, NEAR)
+    piece, half, ahead = 4 * each, 2 * each, max(bucket, AHEAD)
     within = norm <= L2 and (width < 8 or kind > OFFSET)
     fill, number = 0, done * ((bucket + piece - 1) // piece)
     for place in range(done, norms.size):
