@@ -22,7 +22,7 @@ from distest.kernels._lazy import jitted, worth_compiling
 
 UNIFORM, OFFSET, POWERS, POWERS_OFF, TABLE, TABLE_OFF = range(6)
 NORMS = {"max": 0, "l2": 1, "clipped": 2, "given": 3}
-LANES = 32
+LANES, GROUP = 32, 64
 MOST_POWERS = 60
 _HIGHEST = np.finfo(np.float32).max
 _LEAST = np.float64(np.finfo(np.float32).smallest_subnormal)
@@ -118,7 +118,8 @@ def encode(
         return norms, symbols.size
     norms, waiting = _run(x, bucket, norm, clip, levels, words, out)
     count = present(norms, bucket, x.size)
-    planes.pack(waiting, levels.width, out[(count - waiting.size) * levels.width // 8 :])
+    if waiting.size:
+        planes.pack(waiting, levels.width, out[(count - waiting.size) * levels.width // 8 :])
     return norms, count
 
 
@@ -137,38 +138,67 @@ def present(norms: Floats, bucket: int, d: int) -> int:
 def _run(
     x: Floats, bucket: int, norm: str, clip: float, levels: Levels, words: Words, out: Bytes | None
 ) -> tuple[Floats, Bytes]:
-    """The kernel; symbols that are not in out."""
+    """The kernels; symbols that are not in out."""
     piece, number = pieces(x.size, bucket)
-    given = words.make(number * piece // 4 if words.start is None else 0)
-    draws = np.empty(piece // 4, np.uint64)
-    room = np.zeros(piece, np.float32)
-    symbols = np.empty((x.size if out is None else planes.BLOCK) + piece, np.uint8)
+    given = words.make(number * piece // 4) if words.start is None else np.empty(0, np.uint64)
+    start, strides = np.uint64(words.start or 0), _strides(piece // 4)
+    draws = np.empty(max(piece // 4, GROUP // 2), np.uint64)
+    symbols = np.empty((x.size if out is None else planes.BLOCK) + piece + GROUP, np.uint8)
     norms = np.empty(-(-x.size // bucket), np.float32)
-    waiting = jitted("quantise").encode(
-        x, x.view(np.uint32), bucket, NORMS[norm], float(clip), levels.code, levels.width, levels.steps,
-        *tables(levels), np.uint64(words.start or 0), _strides(draws.size), given, draws, draws.view(np.uint32), room,
-        room.view(np.uint32), np.empty(LANES), symbols, norms, symbols[:0] if out is None else out, out is not None,
+    bits, halves, sums, place, at = x.view(np.uint32), draws.view(np.uint32), np.empty(LANES), 0, 0
+    kernels, (table, gaps), code = jitted("quantise"), tables(levels), levels.code
+    if (
+        out is not None
+        and not given.size
+        and bucket % planes.BLOCK == 0
+        and NORMS[norm] <= NORMS["l2"]
+        and code < TABLE
+    ):
+        place, at = kernels.encode_blocks(
+            x, bits, bucket, NORMS[norm], code, levels.width, levels.steps, table, start, strides, draws, halves,
+            symbols, norms, out,
+        )  # fmt: skip
+        if place == norms.size:
+            return norms, symbols[:0]
+    room = np.zeros(piece + GROUP, np.float32)
+    waiting = kernels.encode(
+        x, bits, bucket, NORMS[norm], float(clip), code, levels.width, levels.steps, table, gaps, start, strides,
+        given, draws, halves, room, room.view(np.uint32), sums, symbols, norms, symbols[:0] if out is None else out,
+        out is not None, place, at,
     )  # fmt: skip
     return norms, symbols[:waiting]
 
 
 def decode(data: Bytes, norms: Floats, bucket: int, levels: Levels, out: Floats, scale: float | None = None) -> None:
     """out = the vector, or out += float32(scale) times it. data: packed symbols, bitpack.SPARE bytes behind."""
-    count = present(norms, bucket, out.size)
     if not worth_compiling(out.size):
+        count = present(norms, bucket, out.size)
         x = _values_plainly(planes.unpack(data, levels.width, count), norms, bucket, levels, out.size)
         if scale is None:
             out[...] = x
         else:
             out += np.float32(scale) * x
         return
+    kernels, code, width, table = jitted("quantise"), levels.code, levels.width, tables(levels)[0]
+    adding, factor = scale is not None, np.float32(1 if scale is None else scale)
+    symbols = np.empty(planes.BLOCK + GROUP, np.uint8)
+    if bucket % planes.BLOCK == 0:
+        whole = out.size // bucket
+        kernels.decode_blocks(
+            data, norms[:whole], bucket, code, width, levels.steps, table, symbols, factor, adding, out
+        )  # fmt: skip
+        if whole == norms.size:
+            return
+        done = whole * bucket
+        before = present(norms[:whole], bucket, done)
+        data, norms, out = data[before * width // 8 :], norms[whole:], out[done:]
+    count = present(norms, bucket, out.size)
     blocks = count // planes.BLOCK
-    whole = blocks * planes.BLOCK
-    tail = planes.unpack(data[whole * levels.width // 8 :], levels.width, count - whole)
-    jitted("quantise").decode(
-        data, blocks, tail, norms, bucket, levels.code, levels.width, levels.steps, tables(levels)[0],
-        np.empty(planes.BLOCK, np.uint8), np.empty(planes.BLOCK, np.float32),
-        np.float32(1 if scale is None else scale), scale is not None, out,
+    packed = blocks * planes.BLOCK
+    tail = planes.unpack(data[packed * width // 8 :], width, count - packed)
+    values = np.empty(planes.BLOCK + GROUP, np.float32)
+    kernels.decode(
+        data, blocks, tail, norms, bucket, code, width, levels.steps, table, symbols, values, factor, adding, out
     )  # fmt: skip
 
 
@@ -242,7 +272,7 @@ def _rounded(rows: Floats, chances: Bits, norm: Floats, levels: Levels) -> Bytes
         toward = share / lowest
     near = share < lowest
     if code == POWERS:
-        low = ((toward * f32(65536) + f32(0.5)).astype(np.int64) + draws) >> 16
+        low = ((toward * f32(2.0**23)).astype(np.int64) + (draws << 7) + 64) >> 23
         index = np.where(near, low, index)
     elif not levels.zero:
         kept = (toward * f32(32768) + f32(0.5)).astype(np.int64)
@@ -271,7 +301,7 @@ def values(symbols: Bytes, norms: Floats, levels: Levels) -> Floats:
         unit = norms / np.float32(levels.steps)
         with np.errstate(over="ignore"):
             unit = np.where(np.isinf(unit * np.float32(levels.steps)), np.nextafter(unit, np.float32(0)), unit)
-        size = (index if levels.zero else 2 * index.astype(np.int32) + 1).astype(np.float32) * unit
+        level = (index if levels.zero else 2 * index.astype(np.int32) + 1).astype(np.float32)
     else:
-        size = tables(levels)[0][index] * norms
-    return np.where(negative, -size, size)
+        unit, level = norms, tables(levels)[0][index]
+    return np.where(negative, 0 - level, level) * unit  # 0 with a sign is 0

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from distest.bits import BitReader, Messages
-from distest.coins import Coins, PublicCoins
+from distest.coins import PARTY_LIMIT, Coins, PublicCoins
 from distest.errors import UsageError
 from distest.kernels import bitpack, quantise
 from distest.kernels.quantise import Levels
@@ -68,7 +68,16 @@ class BucketQuantiser(Compressor):
     def _norm(self) -> tuple[str, float]:
         """Name of the norm, and how many root mean squares it may be where it is clipped."""
 
+    def check(self, d: int) -> None:
+        piece, number = quantise.pieces(d, max(1, min(self.bucket, d)))
+        if number * piece // 4 > PARTY_LIMIT:
+            raise UsageError(
+                f"rounding d={d} coordinates in buckets of {self.bucket} takes {number * piece // 4} random words of a "
+                "worker, who has 2^32; take larger buckets, or cut the vector"
+            )
+
     def encode(self, x: Vector, worker: int, coins: Coins) -> Messages:
+        self.check(x.size)
         x = np.ascontiguousarray(x, np.float32)
         bucket, levels, (norm, clip) = min(self.bucket, x.size), self._levels, self._norm
         words = quantise.Words.of(

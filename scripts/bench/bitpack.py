@@ -1,7 +1,9 @@
 """How fast is fixed-width packing? Gigasymbols a second on one core, widths 1 to 8, from and to uint8.
 
-Against memcpy of the same bytes; at width 1 also against numpy's packbits and unpackbits alone. Medians of
-interleaved rounds. Run: python scripts/bench/bitpack.py [symbols] [rounds]
+In planes (`kernels/planes.py`, what quantisers send) and in order (`kernels/bitpack.py`), against memcpy of the float32
+vector whose symbols they are; at width 1 also against numpy's packbits and unpackbits. Bars: planes twice memcpy at
+every width, and width 1 not below np.packbits. Medians of rounds in which a copy and the job take turns, seconds of the core.
+Run: python scripts/bench/bitpack.py [symbols] [rounds]
 """
 
 import sys
@@ -11,32 +13,35 @@ from functools import partial
 import numpy as np
 from timing import medians
 
-from distest.kernels import bitpack
+from distest.kernels import bitpack, planes
 
 
 def main() -> None:
     count = int(sys.argv[1]) if len(sys.argv) > 1 else 1 << 22
     rounds = max(int(sys.argv[2]) if len(sys.argv) > 2 else 21, 9)
-    print(f"{count} symbols, medians of {rounds} rounds, Gsymbol/s; ratios to memcpy of the symbols")
-    print(f"{'width':>5}{'pack':>8}{'unpack':>8}{'memcpy':>8}{'pack/':>8}{'unpack/':>8}")
+    x, target = np.zeros(count, np.float32), np.zeros(count, np.float32)
+    print(f"{count} symbols, medians of {rounds} rounds: Gsymbol/s and ratio to memcpy of the float32 vector")
+    print(f"{'width':>5}{'planes: pack':>16}{'unpack':>16}{'in order: pack':>16}{'unpack':>16}")
     for width in range(1, 9):
         symbols = np.random.default_rng(width).integers(0, 1 << width, count, dtype=np.uint8)
         data, _ = bitpack.pack_symbols(symbols, width)
-        target = np.empty_like(symbols)
-        jobs: dict[str, Callable[[], object]] = {
-            "pack": partial(bitpack.pack_symbols, symbols, width),
-            "unpack": partial(bitpack.unpack_symbols, data, width, count),
-            "memcpy": partial(np.copyto, target, symbols),
-        }
+        planar = np.zeros(data.size, np.uint8)
+        planes.pack(symbols, width, planar)
+        jobs: list[Callable[[], object]] = [
+            partial(planes.pack, symbols, width, planar),
+            partial(planes.unpack, planar, width, count),
+            partial(bitpack.pack_symbols, symbols, width),
+            partial(bitpack.unpack_symbols, data, width, count),
+        ]
         if width == 1:
-            jobs["packbits"] = partial(np.packbits, symbols)
-            jobs["unpackbits"] = partial(np.unpackbits, data, count=count)
-        rate = {job: count / each / 1e9 for job, each in medians(jobs, rounds).items()}
-        line = f"{width:5}{rate['pack']:8.2f}{rate['unpack']:8.2f}{rate['memcpy']:8.1f}"
-        line += f"{rate['pack'] / rate['memcpy']:8.2f}{rate['unpack'] / rate['memcpy']:8.2f}"
-        if width == 1:
-            line += f"   np.packbits {rate['packbits']:.2f}, np.unpackbits {rate['unpackbits']:.2f}"
-        print(line)
+            jobs += [partial(np.packbits, symbols), partial(np.unpackbits, data, count=count)]
+        cells = []
+        for job in jobs:
+            found = medians({"memcpy": partial(np.copyto, target, x), "job": job}, rounds, cpu=True)
+            cells.append(f"{count / found['job'] / 1e9:9.2f}{found['memcpy'] / found['job']:6.2f}x")
+        print(
+            f"{width:5}{''.join(cells[:4])}{'   np.packbits, np.unpackbits' if width == 1 else ''}{''.join(cells[4:])}"
+        )
 
 
 if __name__ == "__main__":

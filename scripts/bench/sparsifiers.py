@@ -1,8 +1,9 @@
 """How fast are top-k, index sets, sparsifiers and sketches? On one core, in seconds of the core.
 
 Bars: exact top-k of 8.4 million Gaussians 12 times np.argpartition at 1 % and 20 times at 0.1 %; a sketch of five rows
-takes 180 million coordinates a second and answers for 150 million. Medians of interleaved rounds.
-Run: python scripts/bench/sparsifiers.py [log2 d] [rounds]
+takes 180 million coordinates a second (up to 64 k columns) and answers for 150 million (8 k). Medians of interleaved
+rounds. Peers on the same table: np.argpartition, and torch.topk if torch is there, in a process of its own.
+Run: python scripts/bench/sparsifiers.py [log2 d] [rounds] [python that has torch]
 """
 
 import sys
@@ -10,6 +11,7 @@ from collections.abc import Callable
 from functools import partial
 
 import numpy as np
+import peer_torch
 from numpy.typing import NDArray
 from timing import medians
 
@@ -34,12 +36,18 @@ SPECS: tuple[dict[str, object], ...] = (
 )
 
 
-def tops(x: NDArray[np.float32], rounds: int) -> None:
+def verdict(value: float, bar: float) -> str:
+    """Beside a bar."""
+    return f"bar {bar:g} {'met' if value >= bar else 'MISSED'}"
+
+
+def tops(x: NDArray[np.float32], rounds: int, python: str) -> None:
     """Exact top-k against np.argpartition of magnitudes that are there already, and against one look at the vector.
 
     Each in rounds of its own, and then all in turns, when what the others leave in the caches counts as well.
     """
     sizes = np.abs(x)
+    theirs = peer_torch.measured(x.size, rounds, python)
     for share, bar in ((0.001, 20), (0.01, 12), (0.1, 1)):
         k = int(share * x.size)
         jobs: dict[str, Callable[[], object]] = {
@@ -50,7 +58,13 @@ def tops(x: NDArray[np.float32], rounds: int) -> None:
         alone = {name: medians({name: job}, rounds, cpu=True)[name] for name, job in jobs.items()}
         for how, found in (("alone", alone), ("in turns", medians(jobs, rounds, cpu=True))):
             times = ", ".join(f"{name} {1e3 * seconds:5.2f} ms" for name, seconds in found.items())
-            print(f"top {share:.1%} {how:8s}: {times}: {found['argpartition'] / found['ours']:5.1f} x (bar {bar})")
+            ratio = found["argpartition"] / found["ours"]
+            print(f"top {share:.1%} {how:8s}: {times}: {ratio:5.1f} x, {verdict(ratio, bar)}")
+        if f"topk {share}" in theirs:
+            theirs_s = theirs[f"topk {share}"]
+            print(f"top {share:.1%} torch.topk {1e3 * theirs_s:.2f} ms: {theirs_s / alone['ours']:5.1f} x")
+    if not theirs:
+        print("torch is not installed: no peer")
 
 
 def sets(d: int, rounds: int) -> None:
@@ -104,8 +118,11 @@ def sketches(x: NDArray[np.float32], rounds: int) -> None:
             "candidates": partial(candidates, estimates, x.size // 100),
         }
         found = medians(jobs, rounds, cpu=True)
-        rates = ", ".join(f"{name} {x.size / seconds / 1e6:5.0f} M/s" for name, seconds in found.items())
-        print(f"sketch 5 x {columns:6d}: {rates}")
+        rate = {name: x.size / seconds / 1e6 for name, seconds in found.items()}
+        insert = verdict(rate["insert"], 180) if columns <= 1 << 16 else "no bar"
+        query = verdict(rate["query"], 150) if columns == 1 << 13 else "no bar"
+        line = f"insert {rate['insert']:5.0f} M/s ({insert}), query {rate['query']:5.0f} M/s ({query})"
+        print(f"sketch 5 x {columns:6d}: {line}, candidates {rate['candidates']:5.0f} M/s")
 
 
 def main() -> None:
@@ -114,7 +131,7 @@ def main() -> None:
     rounds = int(sys.argv[2]) if len(sys.argv) > 2 else 9
     x = np.random.default_rng(0).standard_normal(d).astype(np.float32)
     print(f"d = {d}, Gaussian, float32")
-    tops(x, rounds)
+    tops(x, rounds, sys.argv[3] if len(sys.argv) > 3 else sys.executable)
     sets(10_000_000, rounds)
     compressors(x, rounds)
     sketches(x[: d // 2], rounds)

@@ -113,3 +113,66 @@ def test_bits_are_cut_out_at_any_place(at: int, n_bits: int) -> None:
     found = bitpack.cut(data, at, n_bits)
     assert found.size >= (n_bits + 7) // 8 + bitpack.SPARE
     assert (np.unpackbits(found)[:n_bits] == bits[at:]).all()
+
+
+def test_a_level_of_zero_has_no_sign(monkeypatch: pytest.MonkeyPatch) -> None:
+    x = np.where(np.arange(1024) % 64 == 5, np.float32(-2), np.float32(-1e-6))
+    for levels in (GRIDS[2], Levels("powers", 6, True, 4), Levels("powers", 6, True, 4, 0.9)):
+        out = np.zeros(1024 + bitpack.SPARE, np.uint8)
+
+        def job(levels: Levels = levels, out: Any = out) -> bytes:
+            norms, _ = quantise.encode(x.astype(np.float32), 512, "max", 0.0, levels, words(True), out)
+            y = np.empty(x.size, np.float32)
+            quantise.decode(out, norms, 512, levels, y)
+            assert (y == 0).sum() > 900
+            assert not np.signbit(y[y == 0]).any()
+            return y.tobytes()
+
+        fast, slow = both_ways(monkeypatch, job)
+        assert fast == slow
+
+
+@pytest.mark.parametrize("bucket", [512, 1024, 8192])
+@pytest.mark.parametrize("norm", ["max", "l2"])
+def test_buckets_of_whole_blocks_between_others_are_like_any(
+    monkeypatch: pytest.MonkeyPatch, bucket: int, norm: str
+) -> None:
+    """Zero, tiny and huge buckets make the fast loops hand over, in the middle of a vector and at its ragged end."""
+    x = vector(5 * bucket + 700, 1.0)
+    x[bucket : 2 * bucket] = 0
+    for start, factor in ((3 * bucket, 1e-30), (4 * bucket, 1e30), (0, 1.0)):
+        x[start : start + bucket] *= np.float32(factor)
+        for levels in (GRIDS[2], GRIDS[6], Levels("powers", 6, True, 4)):
+
+            def job(levels: Levels = levels, x: Any = x) -> tuple[bytes, bytes, bytes]:
+                out = np.zeros(x.size + bitpack.SPARE, np.uint8)
+                norms, _ = quantise.encode(x, bucket, norm, 0.0, levels, words(True), out)
+                y = np.full(x.size, 0.25, np.float32)
+                quantise.decode(out, norms, bucket, levels, y, 0.5)
+                return norms.tobytes(), out.tobytes(), y.tobytes()
+
+            fast, slow = both_ways(monkeypatch, job)
+            assert fast == slow
+
+
+def test_places_beyond_two_to_the_31_are_reached() -> None:
+    """8.6 GB of addresses, of which hardly any are touched: every bucket is 0 but the last."""
+    d, levels = (1 << 31) + 1536, GRIDS[2]
+    try:
+        x, y, out = np.zeros(d, np.float32), np.zeros(d, np.float32), np.empty(d, np.uint8)
+    except MemoryError:
+        pytest.skip("this machine does not give 20 GB of addresses")
+    x[-512:] = vector(512, 1.0)
+    start = words(True).start
+    assert start is not None
+    norms, count = quantise.encode(x, 512, "max", 0.0, levels, words(True), out)
+    quantise.decode(out, norms, 512, levels, y, 1.0)
+    assert (norms[:-1] == 0).all()
+    assert count == 512
+    part, small = np.empty(512 + bitpack.SPARE, np.uint8), np.zeros(512, np.float32)
+    first = (start + (d - 512) // 4 * int(splitmix.GAMMA)) % (1 << 64)
+    alone, _ = quantise.encode(x[-512:], 512, "max", 0.0, levels, quantise.Words(first, words().make), part)
+    quantise.decode(part, alone, 512, levels, small, 1.0)
+    assert part[:256].tobytes() == out[:256].tobytes()
+    assert (y[-512:] == small).all()
+    assert small.any()

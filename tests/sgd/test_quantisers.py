@@ -349,3 +349,14 @@ def test_a_norm_that_is_none_is_damage(pattern: int, code: Any) -> None:
     for compressor in (Qsgd(bits=4, code=code), Terngrad(code=code), Sign()):
         with pytest.raises(WireError, match="a norm is negative or not finite"):
             compressor.decode(BitReader(data, 200), 10, 0, KEY.public)
+
+
+def test_vectors_that_need_more_words_than_a_worker_has_are_refused() -> None:
+    """Nothing of their size is in memory: one number that is read again and again."""
+    for bucket, d in ((512, (1 << 34) + 1), (1, (1 << 32) + 1), (3, (1 << 33) * 3)):
+        code = Qsgd(bits=4, bucket=bucket)
+        with pytest.raises(UsageError, match=f"d={d} coordinates .* random words .* 2\\^32"):
+            code.encode(np.broadcast_to(np.float32(1), d), 0, KEY)
+        with pytest.raises(UsageError, match="larger buckets"):
+            code.check(d)
+    Qsgd(bits=4, bucket=512).check(1 << 34)

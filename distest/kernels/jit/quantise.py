@@ -3,34 +3,31 @@
 from math import sqrt
 from typing import Any
 
-from distest.kernels.jit._jit import i64, inline, kernel, u8, u32, u64
+from distest.kernels.jit._jit import i64, inline, kernel, u32, u64
 from distest.kernels.jit._lanes import (
+    GROUP,
     LANES,
-    add,
-    as_float,
-    bits_of,
     both,
-    differ,
-    down,
-    either,
     f32,
     f64,
     fetch_soon,
     float_of,
+    highest,
+    load,
+    most,
     squares_into,
-    sub,
-    up,
-    whole,
+    sum_of_squares,
 )
 from distest.kernels.jit.planes import pack_block, unpack_block
+from distest.kernels.jit.rounding import MAGNITUDE, OFFSET, TABLE, round_apart, round_piece, values_apart, values_of
 from distest.kernels.jit.splitmix import GAMMA, mix
 
 Array = Any
-UNIFORM, OFFSET, POWERS, POWERS_OFF, TABLE, TABLE_OFF = 0, 1, 2, 3, 4, 5
 MAX, L2, CLIPPED, GIVEN = 0, 1, 2, 3
-AHEAD = 4096  # least number of coordinates between what is worked on and what is fetched
-MAGNITUDE = u32(0x7FFFFFFF)
-ONE = u32(0x3F800000)
+GREATEST, LEAST = 3.4028234663852886e38, 1.401298464324817e-45  # float32, above 0
+AHEAD = (
+    4096  # least number of coordinates between what is worked on and what is fetched: 1024 is too few beyond the cache
+)
 
 
 # ---- norms
@@ -61,7 +58,13 @@ def _square_sum(x: Array, sums: Array) -> Any:
     return sums[0]
 
 
-@kernel
+@inline
+def _length(square: Any) -> Any:
+    """The root of a sum of squares as a float32 that is finite, and 0 only where that is 0."""
+    return f32(max(min(sqrt(square), f64(GREATEST)), f64(LEAST) if square > 0 else f64(0)))
+
+
+@inline
 def norm_of(x: Array, bits: Array, norm: int, clip: float, sums: Array) -> Any:
     """The norm of a bucket, float32: MAX, L2, the greatest but at most clip root mean squares (CLIPPED), or clip."""
     if norm == GIVEN:
@@ -69,137 +72,79 @@ def norm_of(x: Array, bits: Array, norm: int, clip: float, sums: Array) -> Any:
     if norm == MAX:
         return _greatest(bits)
     square = _square_sum(x, sums)
-    found = sqrt(square) if norm == L2 else clip * sqrt(square / x.size)
-    highest = f64(_greatest(bits)) if norm == CLIPPED else f64(3.4028234663852886e38)
-    least = f64(1.401298464324817e-45) if square > 0 else f64(0)  # what is not 0 does not round to 0
-    return f32(max(min(found, highest), least))
+    if norm == L2:
+        return _length(square)
+    found = min(clip * sqrt(square / x.size), f64(_greatest(bits)))
+    return f32(max(found, f64(LEAST) if square > 0 else f64(0)))
 
 
-# ---- stochastic rounding: bits of a coordinate and 16 random bits to a symbol
-
-
-@inline
-def _uniform(bits: Any, chance: Any, scale: Any, top: Any, sign: Any) -> Any:
-    fixed = float_of(both(bits, MAGNITUDE)) * scale + f32(0.5)
-    fixed = whole(fixed if fixed < top else top)
-    return either(down(add(fixed, chance), u32(16)), both(down(bits, sign), up(u32(1), sub(u32(31), sign))))
-
-
-@inline
-def _offset(bits: Any, chance: Any, scale: Any, top: Any, sign: Any) -> Any:
-    fixed = float_of(bits) * scale + top * f32(0.5) + f32(0.5)
-    fixed = fixed if fixed < top else top
-    fixed = whole(fixed if fixed > f32(0) else f32(0))
-    step = down(add(fixed, chance), u32(16))
-    half = up(u32(1), sub(u32(31), sign))
-    return differ(step, half) if step >= half else sub(sub(up(half, u32(1)), u32(1)), step)
-
-
-@inline
-def _powers(bits: Any, chance: Any, scale: Any, lift: Any, edge: Any, sign: Any) -> Any:
-    """edge: the bits of the lowest level 2^-s; lift: 2^s."""
-    share = bits_of(float_of(both(bits, MAGNITUDE)) * scale)
-    share = share if share < ONE else ONE
-    rounded = down(add(add(share, up(chance, u32(7))), u32(64)), u32(23))
-    index = add(sub(rounded, down(edge, u32(23))), u32(1))
-    low = down(add(whole(float_of(share) * lift * f32(65536) + f32(0.5)), chance), u32(16))
-    index = index if share >= edge else low
-    return either(index, both(down(bits, sign), up(u32(1), sub(u32(31), sign))))
-
-
-@inline
-def _powers_off(bits: Any, chance: Any, scale: Any, lift: Any, edge: Any, sign: Any) -> Any:
-    share = bits_of(float_of(both(bits, MAGNITUDE)) * scale)
-    share = share if share < ONE else ONE
-    rounded = down(add(add(share, up(chance, u32(7))), u32(64)), u32(23))
-    kept = whole(float_of(share) * lift * f32(32768) + f32(0.5))
-    flip = down(sub(add(chance, u32(32768)), kept), u32(16))
-    index = sub(rounded, down(edge, u32(23)))
-    far = share >= edge
-    index = index if far else u32(0)
-    flip = u32(0) if far else flip
-    side = differ(down(bits, u32(31)), flip)
-    return either(index, up(side, sub(u32(31), sign)))
-
-
-@inline
-def _table(bits: Any, chance: Any, scale: Any, levels: Array, gaps: Array, sign: Any, off: bool) -> Any:
-    share = float_of(both(bits, MAGNITUDE)) * scale
-    share = share if share < f32(1) else f32(1)
-    side = down(bits, u32(31))
-    if off and share < levels[0]:
-        kept = whole(share / levels[0] * f32(32768) + f32(0.5))
-        flip = down(sub(add(chance, u32(32768)), kept), u32(16))
-        return up(differ(side, flip), sub(u32(31), sign))
-    cell = 0
-    for step in (64, 32, 16, 8, 4, 2, 1):
-        cell += step if share >= levels[cell + step] else 0
-    passed = whole((share - levels[cell]) * gaps[cell] * f32(65536) + f32(0.5))
-    index = add(u32(cell), down(add(passed, chance), u32(16)))
-    return either(index, up(side, sub(u32(31), sign)))
-
-
-@inline
-def _low(draws: Array, j: int) -> Any:
-    return both(draws[j], u32(0xFFFF))
-
-
-@inline
-def _high(draws: Array, j: int) -> Any:
-    return down(draws[j], u32(16))
+# ---- a whole vector
 
 
 @kernel
-def round_piece(
-    bits: Array, draws: Array, kind: int, width: int, steps: int, norm: Any, levels: Array, gaps: Array, symbols: Array
-) -> None:
-    """Symbols of the coordinates of a piece. draws: uint32, one for coordinates j and j + half."""
-    half = draws.size
-    first, second = bits[:half], bits[half : 2 * half]
-    low, high = symbols[:half], symbols[half : 2 * half]
-    sign, top = u32(32 - width), f32(steps << 16)
-    scale = f32(steps << (15 if kind == OFFSET else 16)) / norm if kind <= OFFSET else f32(1) / norm
-    if kind == UNIFORM:
-        for j in range(half):
-            low[j] = u8(_uniform(first[j], _low(draws, j), scale, top, sign))
-            high[j] = u8(_uniform(second[j], _high(draws, j), scale, top, sign))
-    elif kind == OFFSET:
-        for j in range(half):
-            low[j] = u8(_offset(first[j], _low(draws, j), scale, top, sign))
-            high[j] = u8(_offset(second[j], _high(draws, j), scale, top, sign))
-    elif kind == POWERS:
-        edge, lift = u32((127 - steps) << 23), float_of(u32((127 + steps) << 23))
-        for j in range(half):
-            low[j] = u8(_powers(first[j], _low(draws, j), scale, lift, edge, sign))
-            high[j] = u8(_powers(second[j], _high(draws, j), scale, lift, edge, sign))
-    elif kind == POWERS_OFF:
-        edge, lift = u32((127 - steps) << 23), float_of(u32((127 + steps) << 23))
-        for j in range(half):
-            low[j] = u8(_powers_off(first[j], _low(draws, j), scale, lift, edge, sign))
-            high[j] = u8(_powers_off(second[j], _high(draws, j), scale, lift, edge, sign))
-    else:
-        off = kind == TABLE_OFF
-        for j in range(half):
-            low[j] = u8(_table(first[j], _low(draws, j), scale, levels, gaps, sign, off))
-            high[j] = u8(_table(second[j], _high(draws, j), scale, levels, gaps, sign, off))
+def encode_blocks(
+    x: Array, bits: Array, bucket: int, norm: int, kind: int, width: int, steps: int, levels: Array, start: Any,
+    strides: Array, draws: Array, halves: Array, symbols: Array, norms: Array, out: Array,
+) -> Any:  # fmt: skip
+    """As `encode` for buckets that are whole blocks of 512, up to one whose norm is out of the ordinary.
+
+    Returns how many buckets are done, and how many bytes of out. norm: MAX or L2; kind: none with a table. Most vectors
+    are nothing else, and all lengths in here are known when the machine code is made.
+    """
+    within, nibbles = width < 8 or kind > OFFSET, width == 4
+    at = 0
+    for place in range(norms.size):
+        begin = place * bucket
+        if begin + bucket > x.size:
+            return place, at
+        if norm == MAX:
+            tops = both(load(bits, begin), MAGNITUDE)
+            for block in range(begin, begin + bucket, 512):
+                for j in range(0, 512, GROUP):
+                    tops = most(tops, both(load(bits, block + j), MAGNITUDE))
+            size = float_of(highest(tops))
+        else:
+            size = _length(sum_of_squares(x, begin, bucket // LANES))
+        norms[place] = size
+        if size == f32(0):
+            continue
+        if size < f32(2.0**-60) or size > f32(2.0**60):
+            return place, at
+        for here in range(begin, begin + bucket, 512):
+            base = start + u64(here >> 2) * GAMMA
+            for j in range(128):
+                draws[j] = mix(base + strides[j])
+            for line in range(0, 512, 16):
+                fetch_soon(bits, i64(here + max(bucket, AHEAD) + line))
+            target, to = (out, at) if nibbles else (symbols, 0)
+            round_piece(
+                bits, here, halves, 256, kind, width, steps, size, within, levels, levels, nibbles, target, to
+            )  # fmt: skip
+            if not nibbles:
+                pack_block(symbols[:512], width, out[at : at + 64 * width])
+            at += 64 * width
+    return norms.size, at
 
 
 @kernel
 def encode(
     x: Array, bits: Array, bucket: int, norm: int, clip: float, kind: int, width: int, steps: int, levels: Array,
     gaps: Array, start: Any, strides: Array, words: Array, draws: Array, halves: Array, room: Array, room_bits: Array,
-    sums: Array, symbols: Array, norms: Array, out: Array, packed: bool,
+    sums: Array, symbols: Array, norms: Array, out: Array, packed: bool, done: int, at: int,
 ) -> int:  # fmt: skip
-    """Norms and symbols of all buckets. Returns how many symbols wait at the start of `symbols`.
+    """Norms and symbols of all buckets but the first `done`. Returns how many symbols wait at the start of `symbols`.
 
     words: uint64 words of all pieces, or none where they follow from start (the key and worker); strides: the
-    multiples of GAMMA within a piece, because multiplying 64 bits is slow. draws: scratch for
-    those of a piece, halves: the same memory as uint32; room, room_bits: the same memory as float32 and uint32, zeros,
-    for a piece. packed: whole blocks of 512 symbols go to out; if not, every symbol stays in `symbols`.
+    multiples of GAMMA within a piece, because multiplying 64 bits is slow. draws: scratch for the words of a piece,
+    halves: the same memory as uint32; room, room_bits: the same memory as float32 and uint32, zeros, for a piece;
+    both with room for GROUP numbers at least, room and symbols with as many behind. packed: whole blocks of 512
+    symbols go to out, from out[at] on; if not, every symbol stays in `symbols`.
     """
-    piece, ahead = 4 * draws.size, max(bucket, AHEAD)
-    fill = at = number = 0
-    for place in range(norms.size):
+    each = strides.size
+    piece, half, ahead = 4 * each, 2 * each, max(bucket, AHEAD)
+    within = norm <= L2 and (width < 8 or kind > OFFSET)
+    fill, number = 0, done * ((bucket + piece - 1) // piece)
+    for place in range(done, norms.size):
         begin = place * bucket
         end = min(x.size, begin + bucket)
         size = norm_of(x[begin:end], bits[begin:end], norm, clip, sums)
@@ -213,28 +158,30 @@ def encode(
         elif size > f32(2.0**60):
             factor = f32(2.0**-64)
         for here in range(begin, begin + bucket, piece):
-            first = u64(number * draws.size)
+            first = u64(number * each)
             number += 1
             count = min(end - here, piece)
             if count <= 0:
                 continue
             if words.size:
-                for j in range(draws.size):
+                for j in range(each):
                     draws[j] = words[i64(first) + j]
             else:
                 base = start + first * GAMMA
-                for j in range(draws.size):
+                for j in range(each):
                     draws[j] = mix(base + strides[j])
             for line in range(0, piece, 16):
                 fetch_soon(bits, i64(here + ahead + line))  # the next bucket, for its norm
-            some = bits[here : here + count]
-            if count < piece or factor != f32(1):
+            some, source = bits, here
+            if count < piece or factor != f32(1) or half < GROUP:
                 for j in range(count):
                     room[j] = x[here + j] * factor
                 for j in range(count, piece):
                     room[j] = f32(0)
-                some = room_bits
-            round_piece(some, halves, kind, width, steps, size * factor, levels, gaps, symbols[fill : fill + piece])
+                some, source = room_bits, 0
+            round_apart(
+                some, source, halves, half, kind, width, steps, size * factor, within, levels, gaps, symbols, fill
+            )  # fmt: skip
             fill += count
             if packed and fill >= 512:
                 pack_block(symbols[:512], width, out[at : at + 64 * width])
@@ -245,50 +192,28 @@ def encode(
     return fill
 
 
-# ---- and back
-
-
-@inline
-def _unit(norm: Any, steps: int) -> Any:
-    """norm / steps, so that steps of them are a finite number."""
-    unit = norm / f32(steps)
-    if unit * f32(steps) > f32(3.4028234663852886e38):
-        unit = float_of(sub(bits_of(unit), u32(1)))
-    return unit
-
-
-@inline
-def _signed(value: Any, symbol: Any, sign: Any) -> Any:
-    return float_of(differ(bits_of(value), up(down(symbol, sub(u32(31), sign)), u32(31))))
-
-
 @kernel
-def values_of(symbols: Array, kind: int, width: int, steps: int, norm: Any, levels: Array, out: Array) -> None:
-    """What the symbols of a piece of a bucket mean, float32."""
-    sign, mask = u32(32 - width), u32((1 << (width - 1)) - 1)
-    if kind == UNIFORM:
-        unit = _unit(norm, steps)
-        for j in range(out.size):
-            symbol = u32(symbols[j])
-            out[j] = _signed(as_float(both(symbol, mask)) * unit, symbol, sign)
-    elif kind == OFFSET:
-        unit = _unit(norm, steps)
-        for j in range(out.size):
-            symbol = u32(symbols[j])
-            out[j] = _signed(as_float(either(up(both(symbol, mask), u32(1)), u32(1))) * unit, symbol, sign)
-    elif kind <= POWERS_OFF:
-        base = u32(126 - steps + (kind == POWERS_OFF))
-        zero = u32(0) if kind == POWERS else u32(255)  # the index that means 0, if any
-        for j in range(out.size):
-            symbol = u32(symbols[j])
-            index = both(symbol, mask)
-            power = up(add(index, base), u32(23))
-            power = power if index != zero else u32(0)
-            out[j] = _signed(float_of(power) * norm, symbol, sign)
-    else:
-        for j in range(out.size):
-            symbol = u32(symbols[j])
-            out[j] = _signed(levels[both(symbol, mask)] * norm, symbol, sign)
+def decode_blocks(
+    data: Array, norms: Array, bucket: int, kind: int, width: int, steps: int, levels: Array, symbols: Array,
+    scale: Any, adding: bool, out: Array,
+) -> None:  # fmt: skip
+    """As `decode` for the buckets that are whole blocks of 512, which norms are those of; all are packed in data."""
+    at, nibbles = 0, width == 4 and kind < TABLE
+    for place in range(norms.size):
+        begin = place * bucket
+        if norms[place] == f32(0):
+            if not adding:
+                for j in range(begin, begin + bucket):
+                    out[j] = f32(0)
+            continue
+        for here in range(begin, begin + bucket, 512):
+            for line in range(0, 512, 16):
+                fetch_soon(out, i64(here + AHEAD + line))
+            if not nibbles:
+                unpack_block(data[at : at + 64 * width], width, symbols)
+            some, first = (data, at) if nibbles else (symbols, 0)
+            values_of(some, first, 512, nibbles, kind, width, steps, norms[place], levels, scale, adding, out, here)
+            at += 64 * width
 
 
 @kernel
@@ -298,7 +223,7 @@ def decode(
 ) -> None:  # fmt: skip
     """out = the vector, or out += scale * the vector.
 
-    data: `blocks` packed blocks; tail: symbols behind them. symbols, values: scratch for 512.
+    data: `blocks` packed blocks; tail: symbols behind them. symbols, values: scratch for 512 and GROUP behind them.
     """
     at = 512
     block = 0
@@ -322,12 +247,12 @@ def decode(
             count = min(end - begin, 512 - at)
             for line in range(0, count, 16):
                 fetch_soon(out, i64(begin + AHEAD + line))
-            some, target = symbols[at : at + count], out[begin : begin + count]
-            if adding:
-                values_of(some, kind, width, steps, norms[place], levels, values[:count])
-                for j in range(count):
-                    target[j] += scale * values[j]
+            if count % GROUP == 0:
+                values_apart(symbols, at, count, kind, width, steps, norms[place], levels, scale, adding, out, begin)
             else:
-                values_of(some, kind, width, steps, norms[place], levels, target)
+                more = (count + GROUP - 1) // GROUP * GROUP
+                values_apart(symbols, at, more, kind, width, steps, norms[place], levels, scale, False, values, 0)
+                for j in range(count):
+                    out[begin + j] = out[begin + j] + scale * values[j] if adding else values[j]
             at += count
             begin += count
