@@ -13,21 +13,12 @@ from distest.sgd.problem import Tensor, Vector
 class State:
     """x: the parameters, float32 (d,), the same bits on every rank. step: steps done.
 
-<<<<<<< HEAD
-    shared: arrays that every rank has alike, by name (momentum), and on the server's rank those that the server of an
-    asynchronous method keeps. own: arrays of the workers that live here, by name and worker (error memories). notes:
-    short float64 arrays of the workers that live here, by name and worker (clocks, counts). near: arrays of these
-    workers and of those they hear, alike wherever they are held. tensors: the parts of x. l1: weight of |x|_1 in the
-    objective, for methods that take proximal steps. warnings: sentences for who trains, by what they are about.
-    paper_bits: of the messages of the workers that live here, by the rule of the method's paper; None without one.
-=======
     shared: arrays that every rank has alike, by name (momentum), of any type; and on the server's rank those that the
     server alone keeps. own: arrays of the workers that live here, by name and worker (error memories). notes: short
-    float64 arrays of the workers that live here, by name and worker (clocks, counts). tensors: the parts of x. l1, l2:
-    weights of |x|_1 and |x|^2 / 2 in the objective, for methods that take proximal steps. warnings: sentences for who
-    trains, by what they are about. paper_bits: of the messages of the workers that live here, by the rule of the
-    method's paper; None without one.
->>>>>>> slice-j
+    float64 arrays of the workers that live here, by name and worker (clocks, counts). near: arrays of these workers and
+    of those they hear, alike wherever they are held. tensors: the parts of x. l1, l2: weights of |x|_1 and |x|^2 / 2 in
+    the objective, for methods that take proximal steps. warnings: sentences for who trains, by what they are about.
+    paper_bits: of the messages of the workers that live here, by the rule of the method's paper; None without one.
     """
 
     x: Vector

@@ -36,13 +36,10 @@ def runs(workers: int) -> Iterator[tuple[str, dict[str, Any]]]:
         yield MATRIX if name in ("power_sgd", "gspar_svrg") else VECTOR, {"name": name, **short}
     links = {"name": "virtual", "latency": 0.1, "bandwidth": 2000.0}  # times hang on lengths, which vary
     yield VECTOR, {"name": "sparse_asy_lpg", "inner": 12, "clock": links, "mode": "paper"}
-<<<<<<< HEAD
     for graph in ("complete", {"name": "edge_list", "edges": [[0, 6], [6, 3], [3, 1], [1, 5], [5, 4], [4, 2]]}):
         yield VECTOR, {"name": "choco_sgd", "graph": graph}  # the list is no graph of 8
-=======
     yield COMPOSITE, {"name": "qcmd_adagrad", "downlink": "model", "feedback": True}
     yield COMPOSITE, {"name": "qrda_adagrad", "exchange": "common_scale:bits=2", "ridge": "step"}
->>>>>>> slice-j
     for method in means() if workers % 2 else ():
         yield VECTOR, method
 
