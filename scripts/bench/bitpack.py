@@ -2,7 +2,8 @@
 
 In planes (`kernels/planes.py`, what quantisers send) and in order (`kernels/bitpack.py`), against memcpy of the float32
 vector whose symbols they are; at width 1 also against numpy's packbits and unpackbits. Bars: planes twice memcpy at
-every width, and width 1 not below np.packbits. Medians of rounds in which a copy and the job take turns, seconds of the core.
+every width, and width 1 not below np.packbits. Medians of rounds in which a copy and the job take turns, seconds of
+the core.
 Run: python scripts/bench/bitpack.py [symbols] [rounds]
 """
 
