@@ -69,7 +69,7 @@ def decode(
     """
     if not worth_compiling(PYTHON * out.size):
         return _decode(data, at, limit, bucket, levels, code, out, scale)
-    every = np.arange(1 << levels.width, dtype=np.uint8)
+    every = np.arange(max(1 << levels.width, quantise.GROUP), dtype=np.uint8)
     at, status, place = jitted("distances").decode(
         data, at, limit, bucket, levels.width, levels.zero, top(levels), code, _windows(levels), levels.code,
         levels.steps, quantise.tables(levels)[0], every, np.empty(every.size, np.float32),

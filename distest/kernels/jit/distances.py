@@ -43,7 +43,7 @@ from distest.kernels.jit._jit import (
 from distest.kernels.jit._lanes import add, down, f32, float_of, sub
 from distest.kernels.jit.bitpack import put, put_long, read
 from distest.kernels.jit.prefix import gamma, golomb, omega
-from distest.kernels.jit.quantise import values_of
+from distest.kernels.jit.rounding import values_apart
 
 Array = Any
 
@@ -331,7 +331,8 @@ def decode(
 ) -> tuple[int, int, int]:  # fmt: skip
     """Read all buckets into out, or add them; the bit behind them, 0 or what is wrong, and the bucket where.
 
-    every: all symbols; values: scratch for what they mean. kind, steps, levels: as `quantise.values_of` takes them.
+    every: all symbols, GROUP at least; values: scratch for what they mean. kind, steps, levels: as `values_apart` takes
+    them.
     """
     place = i64(0)
     for begin in range(0, out.size, bucket):
@@ -356,7 +357,8 @@ def decode(
                 if code == SHORTEST:
                     return at, ZERO_TOLD, place
             else:
-                values_of(every, kind, width, steps, float_of(norm), levels, values)
+                size = every.size
+                values_apart(every, 0, size, kind, width, steps, float_of(norm), levels, f32(1), False, values, 0)
                 if adding:
                     for j in range(values.size):
                         values[j] *= scale
