@@ -58,27 +58,24 @@ class Mpi(Transport):
 
     def swap(self, parts: list[list[Chunk]], expected: list[int]) -> list[list[Chunk]]:
         lengths = [np.empty(count if rank != self.rank else 0, np.int64) for rank, count in enumerate(expected)]
-        heads = [np.array([c.n_bits for c in chunks], np.int64) for chunks in parts]
+        self._between([np.array([c.n_bits for c in chunks], np.int64) for chunks in parts], lengths)
+        n_bytes = [(n_bits + 7) // 8 for n_bits in lengths]
+        arrived = [np.empty(int(count.sum()) + bitpack.SPARE, np.uint8) for count in n_bytes]
         sent = [
             chunks[0].payload if len(chunks) == 1 else np.concatenate([_NO_BYTES, *(c.payload for c in chunks)])
             for chunks in parts
         ]
-        leaving = self._sent(heads) + self._sent(sent)  # what follows the lengths does not wait for those of others
-        MPI.Request.Waitall(self._awaited(lengths))
-        n_bytes = [(n_bits + 7) // 8 for n_bits in lengths]
-        arrived = [np.empty(int(count.sum()) + bitpack.SPARE, np.uint8) for count in n_bytes]
-        MPI.Request.Waitall(self._awaited([room[: room.size - bitpack.SPARE] for room in arrived]) + leaving)
+        self._between(sent, [room[: room.size - bitpack.SPARE] for room in arrived])
         found = [_cut(*each) for each in zip(arrived, lengths, n_bytes, strict=True)]
         found[self.rank] = parts[self.rank]
         return found
 
-    def _sent(self, arrays: list[Any]) -> list[Any]:
-        """arrays[r] on its way to rank r; no message where there is nothing, none to oneself."""
-        return [self._comm.Isend(each, rank) for rank, each in enumerate(arrays) if rank != self.rank and each.size]
-
-    def _awaited(self, rooms: list[Any]) -> list[Any]:
-        """Room r filled by what rank r has sent."""
-        return [self._comm.Irecv(room, rank) for rank, room in enumerate(rooms) if rank != self.rank and room.size]
+    def _between(self, sent: list[Any], rooms: list[Any]) -> None:
+        """sent[r] to rank r, into its room for this rank; no message where there is nothing, none to oneself."""
+        others = [rank for rank in range(self.size) if rank != self.rank]
+        waiting = [self._comm.Irecv(rooms[rank], rank) for rank in others if rooms[rank].size]
+        waiting += [self._comm.Isend(sent[rank], rank) for rank in others if sent[rank].size]
+        MPI.Request.Waitall(waiting)
 
     def broadcast(self, chunk: Chunk | None) -> Chunk:
         n_bits = np.array([chunk.n_bits if chunk is not None else 0], np.int64)
