@@ -1,9 +1,9 @@
 """How fast are the quantisers? Encoding, and decoding with adding up, against memcpy of the same float32 bytes.
 
-One core, in seconds of the core. Each row is measured in rounds of its own, a copy of the vector to warm memory and then
-the job, and says the ratio of the medians; the bars stand beside them. memcpy of 4 MB stays in the last cache and of
-32 MB does not, so a ratio means something with its d alone. Peers in the same table: torch, if it is there (its rows are measured in a
-process of its own, against its own copy).
+One core, in seconds of the core. Each row is measured in rounds of its own, a copy of the vector to warm memory and
+then the job, and says the ratio of the medians; the bars stand beside them. memcpy of 4 MB stays in the last cache
+and of 32 MB does not, so a ratio means something with its d alone. Peers in the same table: torch, if it is there
+(its rows are measured in a process of its own, against its own copy).
 
 Run: python scripts/bench/quantisers.py [--bucket 512] [--rounds 21] [--torch PYTHON] [d ...]
 """
