@@ -32,6 +32,10 @@ class Given:
 
     smooth = data = gradient  # no penalties here
 
+    def smoothness(self, worker: int) -> float:
+        """Of a gradient that changes by slope times the change of x."""
+        return self.slope
+
     def whole(self, worker: int, x: Any, step: int) -> Any:
         self.wholes += 1
         return self.gradient(worker, x, step)
