@@ -145,7 +145,8 @@ def _compressors() -> None:
     key, _ = coins.from_seed(0)
     x = np.sin(np.arange(1100, dtype=np.float32))
     flag = Messages.of_symbols(np.ones(1, np.uint8), 3)
-    for compressor in compressors():
+    whole = catalog.build("compressor", {"name": "qsgd", "bits": 4, "bucket": planes.BLOCK})  # buckets of whole blocks
+    for compressor in (*compressors(), whole):
         message = compressor.encode(x, 1, key)
         both = Messages.join([flag, message])
         compressor.decode(BitReader(message.data, message.n_bits), x.size, 1, key.public)

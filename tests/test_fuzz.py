@@ -79,7 +79,9 @@ def test_a_decoder_that_is_forgotten_is_named(fuzz: Any, tmp_path: Path, monkeyp
         monkeypatch.setattr(fuzz.decoders, group, lambda: iter(()))
     for group in ("protocols", "runs", "boards", "checkpoints"):
         monkeypatch.setattr(fuzz.runs, group, lambda *folder: iter(()))
-    with pytest.raises(AssertionError, match="nothing to damage for: board, checkpoint, compressor chunk_top"):
+    with pytest.raises(
+        AssertionError, match="nothing to damage for: board, checkpoint, compressor chain, compressor chunk_top"
+    ):
         fuzz.targets(tmp_path)
 
 

@@ -93,10 +93,18 @@ class Oracle:
 
         Raises UsageError where the problem does not know.
         """
-        bound = self._problem.smoothness(self._shards.rows(worker))
-        if bound is None:
-            raise UsageError(
-                f"{self._name} needs to know how smooth each worker's loss is, and this problem does not say; it is "
-                "known for least_squares, logistic, softmax and shard_sums"
-            )
-        return bound
+        return smoothness_of(self._name, self._problem, self._shards.rows(worker))
+
+
+def smoothness_of(name: str, problem: Problem, rows: Rows) -> float:
+    """How much the gradient of the mean loss over some rows may change by unit of length, a bound.
+
+    name: of the method that asks. Raises UsageError where the problem does not know.
+    """
+    bound = problem.smoothness(rows)
+    if bound is None:
+        raise UsageError(
+            f"{name} needs to know how smooth each worker's loss is, and this problem does not say; it is known for "
+            "least_squares, logistic, softmax and shard_sums"
+        )
+    return bound

@@ -13,8 +13,8 @@ from distest.sgd.doubles import Doubles
 from distest.sgd.innovation import Innovation
 from distest.sgd.lazy import SILENT, SPEAKS, SPOKEN, Lazy
 from distest.sgd.link import Link
-from distest.sgd.oracle import Oracle
-from distest.sgd.problem import Vector
+from distest.sgd.oracle import Oracle, smoothness_of
+from distest.sgd.problem import Problem, Vector
 from distest.sgd.rule import Rule
 from distest.sgd.state import State
 
@@ -35,6 +35,10 @@ class LagPs(Lazy):
     xi: float = 1.0
     name: ClassVar[str] = "lag_ps"
     source: ClassVar[str] = "Chen, Giannakis, Sun, Yin 2018, Algorithm 2"
+
+    def check(self, problem: Problem, workers: int) -> None:
+        super().check(problem, workers)
+        smoothness_of(self.name, problem, np.zeros(1, np.int64))
 
     def _hear(self, state: State, rule: Rule, oracle: Oracle | None, link: Link, here: Coins) -> None:
         if state.step == self._quiet:
