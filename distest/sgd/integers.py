@@ -46,12 +46,27 @@ def read(reader: BitReader, count: int, most: int) -> Ints:
     return numbers
 
 
-def total(own: Callable[[int], Ints], count: int, most: int, link: Link) -> Ints:
-    """The sum of the vectors of all workers, int64 (count,): each worker adds its part up and tells all.
+def total(own: Callable[[int], Ints], count: int, most: int, link: Link, by_parts: bool) -> Ints:
+    """The sum of the vectors of all workers, int64 (count,), which everybody reads.
 
-    own(worker): of a worker that lives here, with numbers of -most..most; asked for once, while it speaks. Twice
-    (W-1)/W of a message leave a worker, those of turn 2 some bits wider.
+    own(worker): of a worker that lives here, with numbers of -most..most; asked for once, while it speaks. by_parts:
+    each worker adds its part up and tells all, so that twice (W-1)/W of a message leave a worker, those of turn 2 some
+    bits wider, in W^2 messages with a width each; else each tells all in one message, which a ring passes on W-1 times.
     """
+    return _by_parts(own, count, most, link) if by_parts else _on_the_board(own, count, most, link)
+
+
+def _on_the_board(own: Callable[[int], Ints], count: int, most: int, link: Link) -> Ints:
+    found = np.zeros(count, np.int64)
+
+    def listen(worker: int, reader: BitReader) -> None:
+        np.add(found, read(reader, count, most), out=found)
+
+    link.board(lambda worker: write(own(worker)), listen)
+    return found
+
+
+def _by_parts(own: Callable[[int], Ints], count: int, most: int, link: Link) -> Ints:
     workers = link.workers
     pieces = parts(count, workers)
     sums = [np.zeros(part.stop - part.start, np.int64) for part in pieces]

@@ -1,7 +1,7 @@
 """What the workers' sketches add up to: one table of integers, the same for everybody who has read them.
 
 First each worker says its largest magnitude (32 bits), which fixes the unit of all sketches; then the counters of the
-sketches are added up by parts (`integers.total`).
+sketches are added up (`integers.total`), by parts where the exchange of the method makes sums that way.
 """
 
 import math
@@ -12,7 +12,7 @@ import numpy as np
 from distest.coins import Coins
 from distest.errors import UsageError
 from distest.sgd import integers, values
-from distest.sgd.exchange import Own
+from distest.sgd.exchange import Exchange, Own
 from distest.sgd.link import Link
 from distest.sgd.problem import Vector
 from distest.sgd.sketch import (
@@ -75,7 +75,7 @@ class Summed:
         return float(np.abs(exact[found]).min()) / error if error else math.inf
 
 
-def add_up(own: Own, d: int, shape: Shape, link: Link, coins: Coins) -> Summed:
+def add_up(own: Own, d: int, shape: Shape, exchange: Exchange, link: Link, coins: Coins) -> Summed:
     """Turns in which all say what their sketches need, by hashes that public coins choose.
 
     own(worker): the vector of a worker that lives here, float32 (d,).
@@ -93,5 +93,6 @@ def add_up(own: Own, d: int, shape: Shape, link: Link, coins: Coins) -> Summed:
         shape.rows * columns,
         d << shape.precision,
         link,
+        exchange.cuts,
     )
     return Summed(sketch, table.reshape(shape.rows, columns), shift, link.workers)

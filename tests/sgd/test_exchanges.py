@@ -309,11 +309,15 @@ def test_a_tree_follows_the_same_k_coordinates_whatever_w(workers: int) -> None:
 
 @pytest.mark.parametrize("workers", [1, 2, 3, 8])
 @pytest.mark.parametrize("count", [1, 5, 100])
-def test_integers_of_all_workers_add_up_by_parts(workers: int, count: int) -> None:
+@pytest.mark.parametrize("by_parts", [True, False])
+def test_integers_of_all_workers_add_up_exactly(workers: int, count: int, by_parts: bool) -> None:
     rows = np.random.default_rng(2).integers(-1000, 1001, (workers, count))
     channel = Channel(workers, Solo(), "blackboard")
-    found = integers.total(lambda worker: rows[worker], count, 1000, Link(channel))
+    found = integers.total(lambda worker: rows[worker], count, 1000, Link(channel), by_parts)
     assert np.array_equal(found, rows.sum(axis=0))
+    if not by_parts:
+        assert channel.ledger.by_party(workers + 1)[:workers].max() <= 7 + 11 * count
+        return
     widest = 7 * 2 * workers + 2 * (workers - 1) / workers * count * (11 + int(np.ceil(np.log2(workers)))) + 2 * workers
     assert channel.ledger.by_link(workers)[:-1].mean() <= widest + 16
 

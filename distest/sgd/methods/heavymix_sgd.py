@@ -60,7 +60,7 @@ class HeavymixSgd(Method):
         k = indices.size("heavymix_sgd", d, 0, self.density)
         here = coins.fold("step", state.step)
         memories = Memories(state, oracle, 0.0, "heavymix_sgd", rate=rule.at(state.step))
-        summed = add_up(memories.of, d, self._shape, link, here)
+        summed = add_up(memories.of, d, self._shape, self.exchange, link, here)
         asked = heavymix(summed.sketch, summed.table, k, here.public)
         mean = self.exchange.mean(lambda worker: memories.of(worker)[asked], k, Identity(), link, here, None)
         memories.spoke(32 * (summed.table.size + k))

@@ -28,18 +28,18 @@ class SketchedSgd(Method):
     send their values, and x follows the k largest of the mean.
 
     Each worker keeps u <- momentum u + gradient and v <- v + u. First it says its largest |v| (32 bits), which fixes
-    the unit of all sketches; then the counters of its sketch of v are added to those of all others, exactly, each
-    worker adding up its part of the table and telling the sums (`sgd/integers.py`). So everybody finds the same
-    candidates: there are no indices to be sent. Then v at the candidates, by an exchange in single precision. Where x
-    has moved, u and v become 0 on every worker. The hashes are drawn anew in each step by public coins. The sum of the
-    tables takes (W-1)/W (2 width + log2 W) rows columns bits of every link, and over `scatter_reduce` the values
-    2 (W-1)/W 32 P k, however many workers there are.
+    the unit of all sketches; then the counters of its sketch of v are added to those of all others, exactly, so that
+    everybody finds the same candidates: there are no indices to be sent. Then v at the candidates, by an exchange in
+    single precision. Where x has moved, u and v become 0 on every worker. The hashes are drawn anew in each step by
+    public coins. What a worker writes does not grow with their number: over `all_gather` rows columns counters as wide
+    as they must be, and 32 P k bits. On a ring of links that holds over `scatter_reduce` alone, for which each worker
+    adds up its part of the tables and tells the sums: (W-1)/W (2 width + log2 W) rows columns and 2 (W-1)/W 32 P k.
 
     density: share k / d of the coordinates that a step moves. rows: odd. columns: 0 for d / 100. candidates: P, with
     P k capped at d. precision: in the unit of the sketches the largest |v| has so many bits, 1 to 30; rounding moves
     the sum of all v by at most W sqrt(d) 2^-precision times this |v|, a little beside the collisions in a table.
     momentum: in 0..1, 1 excluded; inside the memories, where that of the rule is behind them.
-    exchange: how the values of the candidates travel.
+    exchange: how the tables and the values of the candidates travel.
 
     Source: Ivkin, Rothchild, Ullah, Braverman, Stoica, Arora, "Communication-efficient distributed SGD with sketching"
     (2019), Algorithm 3, with a sum that everybody takes in place of a server's, and the mean in place of the sum.
@@ -80,7 +80,7 @@ class SketchedSgd(Method):
         k, likely, columns = self.sizes(d)
         here = coins.fold("step", state.step)
         memories = Memories(state, oracle, self.momentum, "sketched_sgd")
-        summed = add_up(memories.of, d, self._shape, link, here)
+        summed = add_up(memories.of, d, self._shape, self.exchange, link, here)
         estimates = summed.sketch.query(summed.table)
         asked = candidates(estimates, likely)
         mean = self.exchange.mean(lambda worker: memories.of(worker)[asked], likely, Identity(), link, here, None)
