@@ -189,7 +189,6 @@ def _train(
     with kept.named():
         series.append(_point(name, trial.problem, state.step, state.x, channel, seconds))
     record = _record(spec, trial, repeat, state, channel, transport, series[-1], seconds)
-    record |= trial.method.report(state)
     record |= {"paper_bits": on_paper, "warnings": list(state.warnings.values())}
     record |= {"gradient_evaluations": evaluations, "public_key": here.public.key, "coin_path": list(here.public.path)}
     yield record | figures, series, channel.board

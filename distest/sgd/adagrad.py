@@ -21,7 +21,7 @@ from distest.sgd.exchange import Exchange, gathered
 from distest.sgd.exchanges.all_gather import AllGather
 from distest.sgd.feedback import Feedback
 from distest.sgd.link import Link
-from distest.sgd.method import Method
+from distest.sgd.method import Method, Total
 from distest.sgd.oracle import Oracle
 from distest.sgd.problem import Problem, Vector
 from distest.sgd.rule import Rule
@@ -88,7 +88,7 @@ class Adagrad(Method):
         said = crossover.check_feedback(self.compressor, problem.d) if self.feedback else None
         return [] if said is None else [said]
 
-    def report(self, state: State) -> dict[str, Any]:
+    def figures(self, state: State, total: Total) -> dict[str, Any]:
         """zeros: the share of the coordinates of x that are 0."""
         return {"zeros": float(np.mean(state.x == 0))}
 

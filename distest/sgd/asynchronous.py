@@ -22,7 +22,7 @@ from distest.sgd.clocks.virtual import Virtual
 from distest.sgd.compressor import Compressor
 from distest.sgd.compressors.identity import Identity
 from distest.sgd.link import Link
-from distest.sgd.method import Method
+from distest.sgd.method import Method, Total
 from distest.sgd.oracle import Oracle
 from distest.sgd.problem import Problem, Vector
 from distest.sgd.rule import Rule
@@ -191,7 +191,7 @@ class Asynchronous(Method):
         stretch.run(self.clock)
         self._tell_all(state, stretch.end() if link.hosts_server else None, link, here)
 
-    def report(self, state: State) -> dict[str, Any]:
+    def figures(self, state: State, total: Total) -> dict[str, Any]:
         handled, seconds = _array(state, _TRACE, (0, 2), np.int32), _array(state, _TIMES, (0,), np.float64)
         delays = _array(state, _DELAYS, (0,), np.int64)
         told: dict[str, Any] = {

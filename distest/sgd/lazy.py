@@ -9,7 +9,6 @@ from dataclasses import dataclass, field
 from typing import Any, ClassVar, Literal
 
 import numpy as np
-from numpy.typing import NDArray
 
 from distest.bits import BitReader, Messages, close, inside
 from distest.coins import Coins
@@ -18,7 +17,7 @@ from distest.sgd.compressor import Compressor
 from distest.sgd.compressors.identity import Identity
 from distest.sgd.innovation import Innovation, News, Remembered, square
 from distest.sgd.link import Link
-from distest.sgd.method import Method
+from distest.sgd.method import Method, Total
 from distest.sgd.moves import Moves
 from distest.sgd.oracle import Oracle
 from distest.sgd.problem import Problem, Vector
@@ -102,7 +101,7 @@ class Lazy(Method):
         if self.guard != "off" and self.trigger and self._moves(state).growing():
             self._rescue(state)
 
-    def figures(self, state: State, total: Callable[[NDArray[np.int64]], NDArray[np.int64]]) -> dict[str, Any]:
+    def figures(self, state: State, total: Total) -> dict[str, Any]:
         """uploads; those that the clock forced, as a share; checks in which the slack alone allowed silence, as one."""
         rows = [np.zeros(6), *state.notes.get("lazy", {}).values()]
         _, _, spoken, forced, asked, dead = total(np.sum(rows, axis=0).astype(np.int64)).tolist()

@@ -15,6 +15,8 @@ from distest.sgd.problem import Problem, Vector
 from distest.sgd.rule import Rule
 from distest.sgd.state import State
 
+Total = Callable[[NDArray[np.int64]], NDArray[np.int64]]
+
 
 class Method(ABC):
     """Implementations are frozen dataclasses of plain values and parts (compressors, exchanges).
@@ -41,12 +43,9 @@ class Method(ABC):
         lets pass. A round gives others to the state."""
         return []
 
-    def report(self, state: State) -> dict[str, Any]:
-        """What a record tells besides, on the server's rank at the end of a run."""
-        return {}
-
-    def figures(self, state: State, total: Callable[[NDArray[np.int64]], NDArray[np.int64]]) -> dict[str, Any]:
-        """What a record keeps of a run beside what all runs have. total: adds an array up over all ranks."""
+    def figures(self, state: State, total: Total) -> dict[str, Any]:
+        """What a record keeps of a run beside what all runs have; that of the server's rank counts. total: adds an
+        array up over all ranks, which all take part."""
         return {}
 
     def seen(self, state: State, link: Link) -> Vector:

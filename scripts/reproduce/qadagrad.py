@@ -93,7 +93,7 @@ def run(name: str, code: dict[str, Any], l1: float, rate: float, steps: int, see
         method.round(state, rule, oracle, link, coins)
     snr = 10 * math.log10(signal / noise) if noise else math.inf
     accuracy = problem.evaluate(state.x)["accuracy"]
-    zeros = 100 * method.report(state)["zeros"]
+    zeros = 100 * method.figures(state, lambda counts: counts)["zeros"]
     return Ended(rate, problem.loss(state.x), accuracy, zeros, snr, channel.ledger.payload_bits)
 
 
