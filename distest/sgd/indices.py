@@ -67,6 +67,16 @@ def read_count(parts: BitReader, most: int) -> int:
     return k
 
 
+def counted(places: Places, d: int) -> list[Messages]:
+    """Two parts of a message, how many indices of 0..d-1 and which."""
+    return [write_count(places.size), write(places, d)]
+
+
+def read_counted(parts: BitReader, d: int) -> Places:
+    """What `counted` wrote, int64, rising. Raises WireError."""
+    return read(parts, read_count(parts, d), d)
+
+
 def n_bits(places: Places, d: int) -> int:
     """Bits of `write`."""
     return _choose(places, d)[2]

@@ -53,6 +53,13 @@ def test_one_coordinate_one_worker_and_nothing_but_zeros_are_no_trouble(name: st
             assert state.x == pytest.approx(-1.5 * rows[0, 0], rel=1e-5)  # everything arrives
 
 
+@pytest.mark.parametrize("name", ["dgc", "gspar_svrg"])
+def test_an_exchange_that_would_pass_over_the_compressor_is_refused_before_anything_runs(name: str) -> None:
+    spec = check(normalise({"problem": "softmax", "method": {"name": name, "exchange": "common_scale"}}))
+    with pytest.raises(UsageError, match="common_scale rounds by itself"):
+        training.plan(spec)
+
+
 @pytest.mark.parametrize("name", catalog.names("method"))
 def test_a_run_that_was_cut_off_ends_like_one_that_was_not(name: str, tmp_path: Path) -> None:
     table = {"problem": "softmax", "workers": 2, "steps": 8, "batch": 4, "method": {"name": name, **FEW.get(name, {})}}

@@ -60,10 +60,10 @@ class Gspar(Compressor):
         places = drawn(x, unit, worker, coins)
         kept = x[places]
         exact = np.abs(kept) >= np.float32(unit)
-        parts = [indices.write_count(places.size), indices.write(places, x.size)]
+        parts = indices.counted(places, x.size)
         if places.size:
             own = np.flatnonzero(exact)
-            parts += [indices.write_count(own.size), indices.write(own, places.size)]
+            parts += indices.counted(own, places.size)
             signs = (kept[~exact] < 0).astype(np.uint8)
             if signs.size:
                 parts.append(write_signs(unit, signs))
@@ -73,15 +73,14 @@ class Gspar(Compressor):
     def decode(self, reader: BitReader, d: int, worker: int, coins: PublicCoins) -> Vector:
         parts = inside(reader)
         x = np.zeros(d, np.float32)
-        count = indices.read_count(parts, d)
-        places = indices.read(parts, count, d)
-        if count:
-            own = indices.read(parts, indices.read_count(parts, count), count)
-            kept = np.zeros(count, np.float32)
-            others = np.ones(count, np.bool_)
+        places = indices.read_counted(parts, d)
+        if places.size:
+            own = indices.read_counted(parts, places.size)
+            kept = np.zeros(places.size, np.float32)
+            others = np.ones(places.size, np.bool_)
             others[own] = False
-            if own.size < count:
-                kept[others] = read_signs(parts, count - own.size)
+            if own.size < places.size:
+                kept[others] = read_signs(parts, places.size - own.size)
             kept[own] = numbers.read(parts, own.size, "float32")
             x[places] = kept
         close(reader, parts)

@@ -41,7 +41,7 @@ class Proportional(Compressor):
         largest = float(np.abs(x).max(initial=0))
         unit = float(np.float32(min(max(largest / self.share, _LEAST), _LARGEST)))
         places = drawn(x, unit, worker, coins)
-        parts = [indices.write_count(places.size), indices.write(places, x.size)]
+        parts = indices.counted(places, x.size)
         if places.size:
             parts.append(write_signs(unit, (x[places] < 0).astype(np.uint8)))
         return Messages.one(parts)
@@ -49,10 +49,9 @@ class Proportional(Compressor):
     def decode(self, reader: BitReader, d: int, worker: int, coins: PublicCoins) -> Vector:
         parts = inside(reader)
         x = np.zeros(d, np.float32)
-        count = indices.read_count(parts, d)
-        places = indices.read(parts, count, d)
-        if count:
-            x[places] = read_signs(parts, count)
+        places = indices.read_counted(parts, d)
+        if places.size:
+            x[places] = read_signs(parts, places.size)
         close(reader, parts)
         return x
 

@@ -94,7 +94,7 @@ class Ternary(Compressor):
         if mode != NOTHING:
             scale = np.float32(numbers.read_magnitude(parts))
             if mode == SPARSE:
-                places = indices.read(parts, indices.read_count(parts, d), d)
+                places = indices.read_counted(parts, d)
                 x[places] = np.where(parts.symbols(places.size, 1) == 1, -scale, scale)
             else:
                 x[...] = np.array([0, scale, -scale], np.float32)[_trits(parts, mode, d)]

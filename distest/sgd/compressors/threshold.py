@@ -48,10 +48,10 @@ class Threshold(Sparsifier):
         return np.asarray(places[x[places] != 0])  # a threshold of 0 keeps what is there
 
     def write_places(self, places: Places, d: int) -> Messages:
-        return Messages.one([indices.write_count(places.size), indices.write(places, d)])
+        return Messages.one(indices.counted(places, d))
 
     def read_places(self, parts: BitReader, d: int, worker: int, coins: PublicCoins) -> Places:
-        return indices.read(parts, indices.read_count(parts, d), d)
+        return indices.read_counted(parts, d)
 
     def lost(self, d: int) -> float:
         """Below d threshold^2 for the unit "rms" (with 2^-23 for the rounding of the bound)."""

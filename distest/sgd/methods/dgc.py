@@ -16,7 +16,7 @@ from distest.sgd.link import Link
 from distest.sgd.memories import Memories, check_momentum
 from distest.sgd.method import Method
 from distest.sgd.oracle import Oracle
-from distest.sgd.problem import Problem, Vector
+from distest.sgd.problem import Problem, Tensor, Vector
 from distest.sgd.rule import Rule
 from distest.sgd.state import State
 from distest.sgd.values import Precision
@@ -60,6 +60,9 @@ class Dgc(Method):
     def check(self, problem: Problem, workers: int) -> None:
         if self.layers and self.exchange.cuts:
             raise UsageError(CUTS)
+        code = self._code(0, problem.tensors)
+        code.check(problem.d)
+        self.exchange.check(code, problem.d, workers)
 
     def density_at(self, step: int) -> float:
         """The share of the coordinates sent in a step."""
@@ -68,7 +71,7 @@ class Dgc(Method):
         return max(self.density, 0.25 ** (1 + _STAGES * step // self.warmup))
 
     def round(self, state: State, rule: Rule, oracle: Oracle | None, link: Link, coins: Coins) -> None:
-        code = self._code(state)
+        code = self._code(state.step, state.tensors)
         clip = self.clip / math.sqrt(link.workers) if self.clip else math.inf
         memories = Memories(state, oracle, self.momentum, "dgc", clip)
 
@@ -79,6 +82,6 @@ class Dgc(Method):
         here = coins.fold("step", state.step)
         rule.apply(state, self.exchange.mean(own, state.x.size, code, link, here, memories.heard))
 
-    def _code(self, state: State) -> Compressor:
-        top = TopK(density=self.density_at(state.step), values=self.values)
-        return by_tensor(top, state.tensors, self.layers, self.small)
+    def _code(self, step: int, tensors: tuple[Tensor, ...]) -> Compressor:
+        top = TopK(density=self.density_at(step), values=self.values)
+        return by_tensor(top, tensors, self.layers, self.small)

@@ -45,34 +45,29 @@ class GsparSvrg(Method):
 
     def check(self, problem: Problem, workers: int) -> None:
         self.compressor.check(problem.d)
+        self.exchange.check(self.compressor, problem.d, workers)
 
     def round(self, state: State, rule: Rule, oracle: Oracle | None, link: Link, coins: Coins) -> None:
         d = state.x.size
         here = coins.fold("step", state.step)
-        said: dict[int, Vector] = {}
 
         def whole(worker: int) -> Vector:
             assert oracle is not None  # somebody speaks
+            state.on_paper(32 * d)
             return oracle.whole(worker, state.x, state.step)
 
         def difference(worker: int) -> Vector:
             assert oracle is not None  # somebody speaks
             now = oracle.gradient(worker, state.x, state.step)
-            said[worker] = now - oracle.gradient(worker, state.shared["snapshot"], state.step)
-            return said[worker]
+            change = now - oracle.gradient(worker, state.shared["snapshot"], state.step)
+            state.on_paper(self.compressor.paper_bits(change))
+            return change
 
         if state.step % self.inner == 0:
             state.shared["snapshot"] = state.x.copy()
-            full = self.exchange.mean(whole, d, Identity(), link, here, lambda worker, heard: state.on_paper(32 * d))
+            full = self.exchange.mean(whole, d, Identity(), link, here, None)
             state.shared["full"] = full
             rule.apply(state, full)
             return
-        mean = self.exchange.mean(
-            difference,
-            d,
-            self.compressor,
-            link,
-            here,
-            lambda worker, heard: state.on_paper(self.compressor.paper_bits(said[worker])),
-        )
+        mean = self.exchange.mean(difference, d, self.compressor, link, here, None)
         rule.apply(state, state.shared["full"] + mean)

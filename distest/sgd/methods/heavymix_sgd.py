@@ -50,6 +50,7 @@ class HeavymixSgd(Method):
 
     def check(self, problem: Problem, workers: int) -> None:
         shift_for(1.0, problem.d, workers)
+        self.exchange.check(Identity(), indices.size("heavymix_sgd", problem.d, 0, self.density), workers)
 
     @property
     def _shape(self) -> Shape:
