@@ -66,7 +66,7 @@ LIBRARIES: dict[str, tuple[str, ...]] = {
     "llvmlite": ("distest.kernels.jit",),
     "matplotlib": ("analysis.figures",),
     "pyarrow": ("distest.learning.user_file",),
-    "scipy": ("analysis.intervals", "distest.sgd.optima"),
+    "scipy": ("analysis.intervals", "analysis.statistics", "distest.sgd.optima"),
     "click": ("distest.cli", "distest.__main__"),
     "rich": ("distest.cli",),
 }
@@ -196,7 +196,7 @@ PLANTED = [
     ("distest.kernels.prefix", "from distest.kernels.jit import prefix", "it is heavy"),
     ("distest.cli.learn_", "from distest.wire.mpi import Mpi", "it is heavy"),
     ("analysis.compare", "import matplotlib.pyplot as plt", "analysis.figures may"),
-    ("distest.learning.run", "import scipy.stats", "analysis.intervals and distest.sgd.optima may"),
+    ("distest.learning.run", "import scipy.stats", "analysis.statistics and distest.sgd.optima may"),
     ("distest.sgd.optima", "from scipy.optimize import minimize", "it is heavy"),
     ("distest.learning.run", "import pandas", "nobody may"),
     ("distest.sgd.problem", "from distest.sgd.tables import Table", "may import analysis.bounds"),
