@@ -1,5 +1,6 @@
 """The scripts of scripts/reproduce/ start, and what they share counts right."""
 
+import json
 import math
 import subprocess
 import sys
@@ -17,7 +18,7 @@ def runs(reproduce: Callable[[str], Any]) -> Any:
     return reproduce("runs")
 
 
-@pytest.mark.parametrize("name", sorted({path.stem for path in FOLDER.glob("*.py")} - {"runs", "lag_data"}))
+@pytest.mark.parametrize("name", sorted({path.stem for path in FOLDER.glob("*.py")} - {"runs", "lag_data", "verdicts"}))
 def test_they_start(name: str) -> None:
     ended = subprocess.run(
         [sys.executable, FOLDER / f"{name}.py", "--help"], capture_output=True, text=True, check=False
@@ -51,8 +52,24 @@ def test_a_run_that_diverges_is_none_and_one_that_does_not_is_measured(runs: Any
     assert len(run.loss) == len(run.bits) == 5
 
 
-def test_verdicts_say_why(runs: Any) -> None:
-    out = runs.Verdicts()
-    out.hold("a", True, "2")
-    out.hold("b", False, "it is 3")
-    assert out.lines == ["- a\n    -> shape holds: 2", "- b\n    -> not on this problem, because it is 3"]
+def test_verdicts_say_why_and_are_written(
+    reproduce: Callable[[str], Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    verdicts, file = reproduce("verdicts"), tmp_path / "v.json"
+    monkeypatch.setattr(sys, "argv", ["x.py", "--quick", "--json", str(file)])
+    asked = verdicts.asker("x", "An example.").parse_args()
+    asked.script = "x"
+    out = verdicts.Verdicts("X", asked)
+    out.hold("a", True, "2", reason="none is needed")
+    out.hold("b", False, "3")
+    out.hold("c", False, "4", reason="the sweep ends at 4")
+    out.hold("d", False, "5", trained=True)
+    assert out.end() == 0
+    written = json.loads(file.read_text())
+    assert written["command"] == "python scripts/reproduce/x.py --quick"
+    found = [(one["paper"], one["claim"], one["number"], one["holds"], one["reason"]) for one in written["verdicts"]]
+    assert found == [
+        ("X", "a", "2", "yes", ""),
+        ("X", "b", "3", "no", ""),
+        ("X", "c", "4", "not on this problem", "the sweep ends at 4"),
+    ]

@@ -9,12 +9,11 @@ objective to its least, which has a proven error below 1e-9. Verdicts are comput
     python scripts/reproduce/asylpg.py [--quick]      2 minutes on one core, 1 with --quick; the seed is 1
 """
 
-import argparse
 import sys
 from dataclasses import dataclass
 from typing import Any
 
-from runs import Verdicts
+from verdicts import Verdicts, asker, started
 
 from distest import catalog, training
 from distest.cli import tables
@@ -149,18 +148,18 @@ def judge(runs: dict[str, Run], problem: Problem, epochs: int, out: Verdicts) ->
 
 def main() -> int:
     """Print everything; exit code 0."""
-    parser = argparse.ArgumentParser(prog="asylpg", description="AsyLPG's bits and gaps on a9a.")
-    parser.add_argument("--quick", action="store_true", help="fewer epochs, without the baselines that have no verdict")
-    quick = parser.parse_args().quick
+    asked = started(
+        asker("asylpg", "AsyLPG's bits and gaps on a9a.", quick="fewer epochs, no baselines without verdict")
+    )
+    quick = asked.quick
     epochs = QUICK_EPOCHS if quick else EPOCHS
     problem: Problem = catalog.build("problem", PROBLEM)
     chosen = ESSENTIAL if quick else tuple(METHODS)
     runs = {name: trained(METHODS[name], problem, epochs) for name in chosen}
-    out = Verdicts()
+    out = Verdicts("Double Quantization", asked)
     show(runs, problem, epochs)
     judge(runs, problem, epochs, out)
-    out.show()
-    return 0
+    return out.end()
 
 
 if __name__ == "__main__":

@@ -14,12 +14,11 @@ measured: what one worker sent to one neighbour. Verdicts are computed from the 
     python scripts/reproduce/decentralised.py [--quick]      3 minutes on one core, 40 seconds with --quick; seed 1
 """
 
-import argparse
 import math
 import sys
 from typing import Any
 
-from runs import Verdicts
+from verdicts import Verdicts, asker, started
 
 from distest import catalog, training
 from distest.cli import tables
@@ -205,15 +204,15 @@ def found(method: dict[str, Any], problem: dict[str, Any], steps: int, what: str
 
 def main() -> int:
     """Print everything; exit code 0."""
-    parser = argparse.ArgumentParser(prog="decentralised", description="Few bits on a ring: who fails and who passes.")
-    parser.add_argument("--quick", action="store_true", help="fewer steps, fewer quantisers")
-    quick = parser.parse_args().quick
-    out = Verdicts()
+    asked = started(
+        asker("decentralised", "Few bits on a ring: who fails and who passes.", quick="fewer steps, fewer quantisers")
+    )
+    quick = asked.quick
+    out = Verdicts("ECD-PSGD", asked)
     print(f"training without a server, {WORKERS} workers, seed {SEED}")
     quadratic(300 if quick else 1500, FEW if quick else tuple(QUANTISERS), out)
     softmax(150 if quick else 600, out)
-    out.show()
-    return 0
+    return out.end()
 
 
 if __name__ == "__main__":

@@ -16,7 +16,8 @@ from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
-from runs import Table, Verdicts, along, built, started, tensor
+from runs import Table, along, built, tensor
+from verdicts import Verdicts, asker, started
 
 from distest.bits import BitReader
 from distest.cli import tables
@@ -139,21 +140,23 @@ def judge(rows: list[dict[str, Any]], reached: list[dict[str, Any]], out: Verdic
     coded = [row for row in rows if row["rival"].endswith("elias")]
     fair = [row for row in coded if "gain" in row]
     lost = [row for row in fair if row["gain"] <= 1]
-    worst = "; ".join(f"{r['rival']} on {r['vector']} ({r['bits']:.3g} bits, {r['gain']:.2g})" for r in lost)
+    worst = min(fair, key=lambda row: row["gain"])
     out.hold(
         "at the bits of the rivals in Elias code, where the flagship has a rate that low, it has the lesser NMSE",
         not lost,
-        f"it wins {len(fair) - len(lost)} of {len(fair)} duels and loses {worst}: most energy of these vectors is in "
-        "few coordinates, which a sparse code names and a rotation spreads"
-        if lost
-        else f"it wins {len(fair)} duels by {min(r['gain'] for r in fair):.3g} to {max(r['gain'] for r in fair):.3g}",
+        f"it wins {len(fair) - len(lost)} of {len(fair)} duels, by {worst['gain']:.3g} to "
+        f"{max(row['gain'] for row in fair):.3g}, and loses {len(lost)}",
+        f"most energy of {', '.join(dict.fromkeys(row['vector'] for row in lost))} is in few coordinates, which a "
+        f"sparse code names and a rotation spreads; the worst is {worst['rival']} on {worst['vector']} in "
+        f"{worst['bits']:.3g} bits",
     )
 
 
 def main() -> int:
     """Print everything; exit code 0."""
-    quick = started("flagship", "The flagship against QSGD, NUQSGD and TernGrad at equal bits.")
-    out = Verdicts()
+    asked = started(asker("flagship", "The flagship against QSGD, NUQSGD and TernGrad at equal bits."))
+    quick = asked.quick
+    out = Verdicts("flagship", asked)
     rows, reached = [], []
     for name, x in vectors((0, 20) if quick else (0, 20, 200)):
         reached += limits(name, x)
@@ -161,8 +164,7 @@ def main() -> int:
     tables.show("the flagship and the unbiased limit", reached)
     show(rows)
     judge(rows, reached, out)
-    out.show()
-    return 0
+    return out.end()
 
 
 if __name__ == "__main__":

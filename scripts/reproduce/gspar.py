@@ -15,7 +15,8 @@ import sys
 from typing import Any
 
 import numpy as np
-from runs import Curve, Verdicts, along, built, curve, needed, started, times, within
+from runs import Curve, along, built, curve, needed, times, within
+from verdicts import Verdicts, asker, started
 
 from distest.cli import tables
 from distest.sgd.compressors.gspar import Gspar
@@ -160,15 +161,15 @@ def training(c1: float, c2: float, steps: int, repeats: int, out: Verdicts) -> N
 
 def main() -> int:
     """Print everything; exit code 0."""
-    quick = started("gspar", "GSpar's density, variance and bits.")
+    asked = started(asker("gspar", "GSpar's density, variance and bits."))
+    quick = asked.quick
     steps, repeats = (120, 1) if quick else (600, 2)
-    out = Verdicts()
+    out = Verdicts("GSpar", asked)
     print(f"GSpar, {WORKERS} workers, batches of {BATCH}, seed {SEED}")
     variances(100, out)
     for c1, c2 in TRAINED:
         training(c1, c2, steps, repeats, out)
-    out.show()
-    return 0
+    return out.end()
 
 
 if __name__ == "__main__":

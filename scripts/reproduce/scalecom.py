@@ -18,7 +18,8 @@ from itertools import pairwise
 from typing import Any
 
 import numpy as np
-from runs import MODELS, RATES, Curve, Table, Verdicts, behind, built, curve, spread, started
+from runs import MODELS, RATES, Curve, Table, behind, built, curve, spread
+from verdicts import Verdicts, asker, started
 
 from distest.cli import tables
 from distest.coins import from_seed
@@ -251,17 +252,17 @@ def learners(model: str, steps: int, repeats: int, out: Verdicts) -> None:
 
 def main() -> int:
     """Print everything; exit code 0."""
-    quick = started("scalecom", "ScaleCom's traffic, contraction and accuracy on real data.")
+    asked = started(asker("scalecom", "ScaleCom's traffic, contraction and accuracy on real data."))
+    quick = asked.quick
     part, repeats = (10, 2) if quick else (1, 3)
-    out = Verdicts()
+    out = Verdicts("ScaleCom", asked)
     print(f"ScaleCom, seed {SEED}")
     contraction((0, 20, 100), out)
     for model in MODELS:
         traffic(model, out)
         accuracy(model, STEPS[model] // part, repeats, out)
         learners(model, LARGE[model] // part, repeats, out)
-    out.show()
-    return 0
+    return out.end()
 
 
 if __name__ == "__main__":

@@ -19,7 +19,8 @@ import sys
 from typing import Any
 
 import numpy as np
-from runs import MODELS, RATES, Curve, Table, Verdicts, behind, built, curve, spread, started
+from runs import MODELS, RATES, Curve, Table, behind, built, curve, spread
+from verdicts import Verdicts, asker, started
 
 from distest.cli import tables
 
@@ -274,9 +275,10 @@ def equal(model: str, steps: int, workers: int, out: Verdicts) -> None:
 
 def main() -> int:
     """Print everything; exit code 0."""
-    quick = started("sketched_sgd", "Sketched-SGD's accuracy and traffic on real data.")
+    asked = started(asker("sketched_sgd", "Sketched-SGD's accuracy and traffic on real data."))
+    quick = asked.quick
     most, part, repeats = (64, 8, 2) if quick else (256, 1, 3)
-    out = Verdicts()
+    out = Verdicts("Sketched-SGD", asked)
     print(f"Sketched-SGD, seed {SEED}")
     for model in MODELS:
         accuracy(model, STEPS[model] // part, repeats, out)
@@ -284,8 +286,7 @@ def main() -> int:
         traffic(model, most, out)
         crowd(model, MANY[model] // part, most, out)
         equal(model, MANY[model] // (2 * part), 64, out)
-    out.show()
-    return 0
+    return out.end()
 
 
 if __name__ == "__main__":
