@@ -28,36 +28,35 @@ class News:
 
 @dataclass(frozen=True, slots=True)
 class Innovation:
-    """Vectors by a compressor of their change. Single precision sends the vector itself instead, at the same bits, so
-    that nothing is lost; a float64 vector sends its change in double precision, as the programs of LAG's authors do.
+    """Vectors by a compressor of their change. Where a coordinate travels as it is, in single precision or, of a float64
+    vector, in double, the vector itself is sent instead, at the same bits, so that nothing is lost.
     """
 
     compressor: Compressor
 
     def news(self, new: Vector, memory: Vector, worker: int, coins: Coins) -> News:
         """What to say of a vector to somebody who remembers another."""
-        change = new - memory
-        if self._whole(new):
-            return News(change, new, 0.0, lambda: self.compressor.encode(new, worker, coins))
-        code = self._of(new)
-        if isinstance(code, Doubles):
-            return News(change, memory + change, 0.0, lambda: code.encode(change, worker, coins))
-        told, message = code.told(change, worker, coins)
+        change, whole = new - memory, self._whole(new)
+        if whole is not None:
+            return News(change, new, 0.0, lambda: whole.encode(new, worker, coins))
+        told, message = self.compressor.told(change, worker, coins)
         vector = memory + told
         return News(told, vector, square(new - vector), message)
 
     def read(self, reader: BitReader, memory: Vector, worker: int, coins: PublicCoins) -> Vector:
         """The vector that a message tells to somebody with this memory. Raises WireError."""
-        told = self._of(memory).decode(reader, memory.size, worker, coins)
-        return told if self._whole(memory) else memory + told
+        whole = self._whole(memory)
+        if whole is not None:
+            return whole.decode(reader, memory.size, worker, coins)
+        return memory + self.compressor.decode(reader, memory.size, worker, coins)
 
-    def _of(self, like: Vector) -> Compressor:
-        plain = isinstance(self.compressor, Identity)
-        return Doubles() if plain and like.dtype == np.float64 else self.compressor
-
-    def _whole(self, like: Vector) -> bool:
-        code = self.compressor
-        return isinstance(code, Identity) and code.precision == "float32" and like.dtype == np.float32
+    def _whole(self, like: Vector) -> Compressor | None:
+        """What sends a vector of this type as it is, None where its change is sent."""
+        if not isinstance(self.compressor, Identity):
+            return None
+        if like.dtype == np.float64:
+            return Doubles()
+        return self.compressor if self.compressor.precision == "float32" else None
 
 
 class Remembered:

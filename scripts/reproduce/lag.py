@@ -11,9 +11,11 @@ with label 0 have no gradient ("raw"); "signs" codes them as the loss wants.
 Two tables are in no package. With --data-dir (bodyfat.data, .y, derm.data, .y) they are the authors'; without it
 diabetes and sonar stand in, and the integers are others: a table of a variant, said so.
 
-    python scripts/reproduce/lag.py [--quick] [--data-dir DIR]
+    python scripts/reproduce/lag.py [--quick] [--data-dir DIR]     70 seconds of one core; 15 with --quick: M = 9 alone
 
-takes some 6 minutes on one core, 1.5 with --quick, which takes M = 9 alone.
+Counts of LAG-WK hang on the last digits of 1/L. They are those of the table with L from LAPACK's eigenvalues of X'X and
+memories that are the gradients told, to the bit; the exit code is 1 where one of the exact integers is missed for
+another reason.
 """
 
 import sys
@@ -91,7 +93,7 @@ def run(problem: ShardSums, name: str, start: str, nudge: int = 0) -> Run:
     oracle = Oracle(problem, shards, None, stream, name)
     channel = Channel(workers, Solo(), "blackboard")
     link, state = Link(channel), State(np.zeros(problem.d))  # type: ignore[arg-type]  # float64: see Doubles
-    rate = 1 / (problem.whole_smoothness() + problem.l2)
+    rate = 1 / (smoothness(problem) + problem.l2)
     rule = Rule(rate=rate + nudge * float(np.spacing(rate)), steps=MOST)
     least = problem.optimum()
     assert least is not None
@@ -109,6 +111,13 @@ def run(problem: ShardSums, name: str, start: str, nudge: int = 0) -> Run:
         if entry.direction == "down_unicast"
     )
     return Run(uploads, state.step, down, oracle.evaluations, bits["payload_bits_up"], bits["payload_bits_down"])
+
+
+def smoothness(problem: ShardSums) -> float:
+    """L of the sum of all losses without l2, from all eigenvalues of X'X, as the authors' programs take it: counts of
+    uploads hang on its last digits, to which a power iteration does not come."""
+    X = np.load(problem.data)["X"]
+    return float(np.linalg.eigvalsh(X.T @ X)[-1]) * (1.0 if problem.loss_of == "square" else 0.25)
 
 
 def problem_of(folder: Path, kind: str, labels: str, each: int, given: Path | None) -> ShardSums:
@@ -147,12 +156,12 @@ def experiment(
         else:
             near = {n: run(problem, name, start, n).uploads for n in range(-NUDGES, NUDGES + 1)}
             hits = [n for n, uploads in near.items() if uploads == paper]
-            low, high = min(near.values()), max(near.values())
-            numbers = (
-                f"{here.uploads} at the step 1/L; it hangs on the last digits: {low} to {high} for steps "
-                f"up to {NUDGES} units of the last place from it, exactly {paper} at {hits[:4] or 'none'} units"
+            reason = (
+                f"it hangs on the last digits of the step and of this machine's library of linear algebra: "
+                f"{min(near.values())} to {max(near.values())} for steps up to {NUDGES} units of the last place from "
+                f"1/L, exactly {paper} at {hits[:4]} units"
             )
-            out.hold(claim, bool(hits), numbers)
+            out.hold(claim, False, str(here.uploads), reason if hits else "")
     return found
 
 
@@ -193,7 +202,7 @@ def main() -> int:
                 f"{gd['uploads'] / row['uploads']:.3g} times",
             )
     out.end()
-    return int(given is not None and any(one.holds != "yes" for one in out.found if one.claim.endswith(" uploads")))
+    return int(any(one.holds == "no" for one in out.found if one.claim.endswith(" uploads")))
 
 
 if __name__ == "__main__":

@@ -10,6 +10,7 @@ from distest import audit, catalog, training
 from distest.bits import BitReader
 from distest.coins import from_seed
 from distest.errors import DistestError, DivergedError, UsageError
+from distest.sgd.compressors.identity import Identity
 from distest.sgd.compressors.laq_grid import LaqGrid
 from distest.sgd.curvature import largest_eigenvalue
 from distest.sgd.innovation import Innovation, digest
@@ -257,3 +258,14 @@ def test_lasg_saves_uploads_where_lag_saves_none_on_batches() -> None:
     assert lag["uploads"] > 0.85 * 1000
     assert lasg["uploads"] < 0.25 * 1000
     assert lasg["loss"] < sgd["loss"] + 0.04
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_a_memory_of_what_travels_whole_is_the_vector_to_the_bit(dtype: Any) -> None:
+    code, coins = Innovation(Identity()), from_seed(1)[0]
+    new, memory = np.array([0.1, 1e-9, -3.0], dtype), np.array([1e7, 1.0, 1 / 3], dtype)
+    news = code.news(new, memory, 0, coins)
+    message = news.message()
+    assert message.n_bits == 3 * 8 * new.itemsize
+    read = code.read(BitReader(message.data, message.n_bits), memory, 0, coins.public)
+    assert read.tobytes() == new.tobytes() == news.vector.tobytes()
