@@ -4,7 +4,7 @@ import hashlib
 import math
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, fields, is_dataclass
+from dataclasses import dataclass, fields, is_dataclass, replace
 from typing import Any
 
 import msgspec
@@ -13,13 +13,14 @@ import numpy as np
 from distest import catalog, records
 from distest.coins import KEY_BITS, Coins, from_seed
 from distest.errors import DivergedError, ModelError, UsageError
+from distest.sgd import theory
 from distest.sgd.link import Link
 from distest.sgd.method import Method
 from distest.sgd.oracle import Oracle
 from distest.sgd.problem import Problem, Vector
 from distest.sgd.rule import Rule
 from distest.sgd.saving import Checkpoints, Saving
-from distest.sgd.shards import deal
+from distest.sgd.shards import Shards, deal
 from distest.sgd.state import State
 from distest.train_spec import TrainSpec
 from distest.wire.board import Board
@@ -35,7 +36,8 @@ Series = list[dict[str, Any]]
 
 @dataclass(frozen=True, slots=True)
 class Trial:
-    """One method of a spec, built. spec: complete, as a record keeps it."""
+    """One method of a spec, built. rule: its rate is that of all rows where theory says it, which hangs on the deal.
+    spec: complete, as a record keeps it."""
 
     method: Method
     problem: Problem
@@ -47,17 +49,24 @@ class Trial:
         """The method with the options that are not the usual."""
         return catalog.label(catalog.build("method", self.spec["method"]))
 
+    def dealt(self, shards: Shards) -> Rule:
+        """The rule for rows that are dealt like this."""
+        if self.spec["rate"] != "theory":
+            return self.rule
+        return replace(self.rule, rate=_promised(self.method, self.problem, theory.measured(self.problem, shards)))
+
 
 def plan(spec: TrainSpec) -> list[Trial]:
     """Every method of a spec, built. Raises UsageError before anything has run."""
     problem: Problem = catalog.build("problem", spec.problem)
-    spec = msgspec.structs.replace(spec, steps=_steps(spec, problem))
-    rule = _rule(msgspec.structs.asdict(spec))
     trials = []
     for table in spec.methods:
         method: Method = catalog.build("method", table)
         method.check(problem, spec.workers)
         described = _described(spec, method, problem)
+        rate = spec.rate if spec.rate != "theory" else _of_theory(spec, method, problem)
+        rule = _rule({**described, "rate": rate})
+        method.check_rule(rule)
         trials.append(Trial(_fast(method) if spec.fast else method, problem, rule, described))
     return trials
 
@@ -78,21 +87,30 @@ def _rule(spec: dict[str, Any]) -> Rule:
     return Rule(**{**given, "milestones": tuple(given.get("milestones", ()))})
 
 
-def _steps(spec: TrainSpec, problem: Problem) -> int:
+def _of_theory(spec: TrainSpec, method: Method, problem: Problem) -> float:
+    """The step size that theory promises before rows are dealt. Raises UsageError where it promises none."""
+    if spec.momentum or spec.nesterov or spec.optimiser != "sgd":
+        raise UsageError("rate=theory is the step of plain gradients; leave out momentum and optimiser, or give a rate")
+    return _promised(method, problem, theory.unshared(problem, spec.workers))
+
+
+def _promised(method: Method, problem: Problem, smooth: theory.Smoothness) -> float:
+    return theory.rounded(method.theory(problem, smooth))
+
+
+def _steps(spec: TrainSpec, method: Method, problem: Problem) -> int:
     """The steps that a spec asks for, by their number or in epochs."""
-    return max(1, math.ceil(spec.epochs * problem.rows / _looked_at(spec, problem))) if spec.epochs else spec.steps
-
-
-def _looked_at(spec: TrainSpec, problem: Problem) -> int:
-    """Rows that all workers look at together in a gradient of each."""
-    return spec.workers * spec.batch or problem.rows
+    if not spec.epochs:
+        return spec.steps
+    return max(1, math.ceil(spec.epochs * problem.rows / method.looked_at(problem.rows, spec.workers, spec.batch)))
 
 
 def _described(spec: TrainSpec, method: Method, problem: Problem) -> dict[str, Any]:
     """What the hash of a run is taken of; seed and repeat stand beside it."""
     plain = msgspec.structs.asdict(spec)
-    for key in ("methods", "seed", "repeats"):
+    for key in ("methods", "seed", "repeats", "tuning"):
         del plain[key]
+    plain["steps"] = _steps(spec, method, problem)
     return {**plain, "method": catalog.describe(method), "problem": catalog.describe(problem)}
 
 
@@ -135,19 +153,22 @@ def _train(
     coins, data = from_seed(spec.seed, spec.generator)
     here = coins.fold("repeat", repeat)
     shards = deal(trial.problem, spec.workers, spec.shards, here.public)
+    rule = trial.dealt(shards)
     name = trial.label
     oracle = Oracle(trial.problem, shards, spec.batch or None, data.fold("repeat", repeat), name)
     channel = Channel(spec.workers, transport, "blackboard", keep_board)
     channel.ledger.coin_bits = _coin_bits(trial.method)
     link = Link(channel)
     state = State(trial.problem.start(here.public.fold("start")), tensors=trial.problem.tensors)
-    every = spec.evaluate or max(1, trial.rule.steps // 10)
+    every = spec.evaluate or max(1, rule.steps // 10)
     series: Series = []
     seconds = 0.0
     kept = Checkpoints(saving, _named(trial, spec, repeat), trial.problem, channel, transport)
     earlier, on_paper = 0, None
     for sentence in trial.method.warnings(trial.problem, spec.workers):
         state.warn(sentence, sentence)
+    if spec.rate == "theory" and spec.batch:
+        state.warn("theory", "the step size of theory is that of whole shards (batch=0); noise may ask for a smaller one")
     middle = kept.last()
     if middle is not None:
         state, link.round = middle.state, middle.turns
@@ -159,7 +180,7 @@ def _train(
     warned = 0
     transport.barrier()
     state.l1, state.l2 = trial.problem.l1, trial.problem.l2
-    while state.step < trial.rule.steps:
+    while state.step < rule.steps:
         with kept.named():
             if kept.due(state.step):
                 _finite(name, state)
@@ -172,7 +193,7 @@ def _train(
                     series.append(_point(name, trial.problem, state.step, x, channel, seconds))
             start = time.perf_counter()
             with np.errstate(over="ignore", invalid="ignore"):  # the oracle and the loss say what has gone wrong
-                trial.method.round(state, trial.rule, oracle, link, here)
+                trial.method.round(state, rule, oracle, link, here)
             seconds += time.perf_counter() - start
         if warn is not None:
             for sentence in list(state.warnings.values())[warned:]:
@@ -188,7 +209,7 @@ def _train(
         return
     with kept.named():
         series.append(_point(name, trial.problem, state.step, state.x, channel, seconds))
-    record = _record(spec, trial, repeat, state, channel, transport, series[-1], seconds)
+    record = _record(spec, trial, rule, repeat, state, channel, transport, series[-1], seconds)
     record |= {"paper_bits": on_paper, "warnings": list(state.warnings.values())}
     record |= {"gradient_evaluations": evaluations, "public_key": here.public.key, "coin_path": list(here.public.path)}
     yield record | figures, series, channel.board
@@ -206,7 +227,7 @@ def replay(record: records.Record, board: Board, coins: Coins) -> dict[str, Any]
     spec = record["spec"]
     problem: Problem = catalog.build("problem", spec["problem"])
     method: Method = catalog.build("method", spec["method"])
-    rule = _rule(spec)
+    rule = _rule(spec if spec["rate"] != "theory" else {**spec, "rate": record["rate"]})
     if board.parties != spec["workers"]:
         raise ModelError(f"the board has {board.parties} parties, the run {spec['workers']} workers")
     channel = Replay(board, Solo(), "blackboard")
@@ -264,6 +285,7 @@ def _point(name: str, problem: Problem, step: int, x: Vector, channel: Channel, 
 def _record(
     spec: TrainSpec,
     trial: Trial,
+    rule: Rule,
     repeat: int,
     state: State,
     channel: Channel,
@@ -271,7 +293,7 @@ def _record(
     last: dict[str, Any],
     seconds: float,
 ) -> records.Record:
-    optimum = trial.problem.optimum() if trial.problem.convex else None
+    optimum, rows = trial.problem.optimum() if trial.problem.convex else None, trial.problem.rows
     return {
         "schema": records.SCHEMA,
         "kind": spec.kind,
@@ -284,7 +306,10 @@ def _record(
         "d": trial.problem.d,
         "workers": spec.workers,
         "steps": state.step,
-        "epochs": state.step * _looked_at(spec, trial.problem) / trial.problem.rows,
+        "epochs": state.step * trial.method.looked_at(rows, spec.workers, spec.batch) / rows,
+        "rate": rule.rate,
+        "step": "tuned" if spec.tuning else "theory" if spec.rate == "theory" else "given",
+        "tuning": spec.tuning or None,
         "ranks": transport.size,
         "transport": transport.name,
         "ledger": "none" if spec.fast else "bits",

@@ -14,6 +14,19 @@ _BITS = ("bits a coordinate", "bits up", "bits down", "bits of a link")
 _HINT = "for example mean:feedback=true"
 
 
+class Rate(click.ParamType):
+    """A step size, or `theory`."""
+
+    name = "float"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        """The number, or the word."""
+        try:
+            return value if value == "theory" else float(value)
+        except ValueError:
+            self.fail(f"{value!r} is neither a number nor 'theory'", param, ctx)
+
+
 @click.command("train")
 @click.argument("spec", type=click.Path(path_type=Path), required=False)
 @click.option(
@@ -34,7 +47,7 @@ _HINT = "for example mean:feedback=true"
 @click.option("--epochs", type=float, help="In place of --steps: how often batches make all rows.")
 @click.option("--batch", type=int, help="Rows of a gradient; 0 for a worker's whole shard.  [default: 32]")
 @click.option("--shards", help="How rows are dealt to workers: iid, or sorted by label.  [default: iid]")
-@click.option("--rate", type=float, help="Step size.  [default: 0.1]")
+@click.option("--rate", type=Rate(), help="Step size, or theory for that of the method's theorem.  [default: 0.1]")
 @click.option("--momentum", type=float, help="Momentum.  [default: 0]")
 @click.option("--optimiser", help="sgd, or adam.  [default: sgd]")
 @click.option("--schedule", help="constant, inverse, cosine, linear or steps.  [default: constant]")
@@ -130,9 +143,9 @@ def _run(
     if out is not None and (checkpoint or resume):
         there = records.load(out) if resume and (out / records.FILE).exists() else []
         finished = frozenset(records.run_name(record) for record in there if record["kind"] == "train")
-        saving = Saving(out / "checkpoints", checkpoint or trials[0].rule.steps, resume, finished)
+        saving = Saving(out / "checkpoints", checkpoint or max(trial.rule.steps for trial in trials), resume, finished)
     made = []
-    steps = len(trials) * spec.repeats * trials[0].rule.steps
+    steps = spec.repeats * sum(trial.rule.steps for trial in trials)
 
     def warn(sentence: str) -> None:
         if referee:

@@ -84,6 +84,9 @@ class Adagrad(Method):
         self.exchange.check(self.compressor, problem.d, workers)
         self.warnings(problem, workers)  # where feedback surely fails
 
+    def check_rule(self, rule: Rule) -> None:
+        rule.alone("Adagrad")
+
     def warnings(self, problem: Problem, workers: int) -> list[str]:
         said = crossover.check_feedback(self.compressor, problem.d) if self.feedback else None
         return [] if said is None else [said]

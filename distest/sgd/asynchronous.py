@@ -181,6 +181,13 @@ class Asynchronous(Method):
         for code in (self.compressor, self.snapshot or _EXACT):
             code.check(problem.d)
 
+    def check_rule(self, rule: Rule) -> None:
+        _rate(rule, 0)
+
+    def looked_at(self, rows: int, workers: int, batch: int) -> int:
+        """Those of the updates: a round makes `inner` of them, each of a batch or a shard."""
+        return self.inner * (batch or -(-rows // workers))
+
     @abstractmethod
     def stretch(self, state: State, oracle: Oracle | None, link: Link, coins: Coins, rate: float) -> Stretch:
         """The asynchronous part of a round, after what all do together before it."""

@@ -20,6 +20,7 @@ from distest.sgd.problem import Problem, Vector
 from distest.sgd.rule import Rule
 from distest.sgd.state import State
 
+_WHO = "a model and a step at every worker"
 _PLAIN = Identity()
 
 
@@ -34,7 +35,7 @@ class Nodes:
     def __init__(self, state: State, rule: Rule, oracle: Oracle | None, link: Link, net: Network):
         """oracle: None in a replay, where nobody speaks."""
         self._state, self._oracle, self._net = state, oracle, net
-        self.rate = rule.plain(state.step, "a model and a step at every worker")
+        self.rate = rule.plain(state.step, _WHO)
         self.spoke: list[int] = []
         self.x = state.own.setdefault("x", {})
         kept = state.near.get("estimate", {})
@@ -93,6 +94,9 @@ class Gossip(Method):
     def check(self, problem: Problem, workers: int) -> None:
         network(self.graph, workers)
         self.code.check(problem.d)
+
+    def check_rule(self, rule: Rule) -> None:
+        rule.plain(0, _WHO)
 
     def round(self, state: State, rule: Rule, oracle: Oracle | None, link: Link, coins: Coins) -> None:
         net = network(self.graph, link.workers)

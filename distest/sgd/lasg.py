@@ -21,3 +21,4 @@ class Lasg(Lazy):
     xi: float = 0.08
     clock: int = 50
     spread: ClassVar[bool] = True
+    stochastic: ClassVar[bool] = True

@@ -13,6 +13,7 @@ import numpy as np
 from distest.bits import BitReader, Messages, close, inside
 from distest.coins import Coins
 from distest.errors import DivergedError, ModelError, UsageError
+from distest.sgd import theory
 from distest.sgd.compressor import Compressor
 from distest.sgd.compressors.identity import Identity
 from distest.sgd.innovation import Innovation, News, Remembered, square
@@ -23,6 +24,7 @@ from distest.sgd.oracle import Oracle
 from distest.sgd.problem import Problem, Vector
 from distest.sgd.rule import Rule
 from distest.sgd.state import State
+from distest.sgd.theory import Smoothness
 
 CLOCK, LOST, SPOKEN, FORCED, ASKED, DEAD = range(6)  # places in the notes of a worker
 SILENT = Messages.of_symbols(np.zeros(1, np.uint8), 1)
@@ -38,8 +40,10 @@ class Lazy(Method):
     the server remembers of it, has |c|^2 > T = xi / (rate W)^2 times the sum of the last `depth` squared moves of x
     (rate^2 with follow = "mean"), or where it has been silent for `clock` rounds.
 
-    compressor: of the changes. trigger: whether workers may be silent at all. xi, depth: above; theory asks for
-    xi depth < 1 and a rate of (1 - sqrt(xi depth)) / L. clock: 0 is none. stagger: clocks start apart. start: "full",
+    The step of theory, for xi depth < 1, is (1 - sqrt(xi depth)) / L, and 1 / L without the trigger; with follow =
+    "sum" a W-th of that. It is that of changes told exactly; with a quantiser it is the limit of many bits.
+
+    compressor: of the changes. trigger: whether workers may be silent at all. xi, depth: above. clock: 0 is none. stagger: clocks start apart. start: "full",
     everyone speaks in the first round; "paper", the memories begin as all ones and nobody speaks for `depth` rounds,
     which the programs of the authors do. follow: "mean", a step is rate times the mean gradient, as everywhere in
     distest; "sum", rate times the sum, as in the papers. downlink: whether telling x is charged once or for each
@@ -47,7 +51,8 @@ class Lazy(Method):
     speak; "stop" raises DivergedError; "off". l1: every step ends by moving all coordinates towards 0 by rate times l1,
     for problems that have this l1.
 
-    Only for whole shards (batch = 0), except for LASG: where gradients are noisy, the noise alone is news.
+    For whole shards (batch = 0), except for SLAQ and LASG: where gradients are noisy, the noise alone is news, of which
+    there is a warning.
     """
 
     compressor: Compressor = field(default_factory=Identity)
@@ -62,6 +67,7 @@ class Lazy(Method):
     guard: Literal["halve", "stop", "off"] = "halve"
     l1: float = 0.0
     spread: ClassVar[bool] = False
+    stochastic: ClassVar[bool] = False
     name: ClassVar[str] = "lazy"
 
     def __post_init__(self) -> None:
@@ -84,8 +90,24 @@ class Lazy(Method):
         if l1 != self.l1:
             raise UsageError(f"{self.name}: the problem has l1={l1:g} and the step l1={self.l1:g}; give both the same")
 
+    def theory(self, problem: Problem, smooth: Smoothness) -> float:
+        if self.stochastic:
+            raise theory.none(self.name, "it is for noisy gradients, and its theorem is about the long run")
+        late = math.sqrt(self.xi * self.depth) if self.trigger else 0.0
+        if late >= 1:
+            raise theory.none(
+                self.name, f"it asks for xi < 1/depth = {1 / self.depth:g}, got xi={self.xi:g}, so choose a smaller xi"
+            )
+        return (1 - late) / smooth.whole / (smooth.workers if self.follow == "sum" else 1)
+
     def round(self, state: State, rule: Rule, oracle: Oracle | None, link: Link, coins: Coins) -> None:
         here = coins.fold("step", state.step)
+        if oracle is not None and oracle.noisy and self.trigger and not self.stochastic:
+            state.warn(
+                "minibatches",
+                f"{self.name} is for gradients of whole shards (batch=0): the noise of minibatches is news too, so that "
+                "nearly all workers speak; take lasg_wk2, which compares gradients of the same batch, or slaq",
+            )
         if state.step >= self._quiet:
             self._hear(state, rule, oracle, link, here)
         before, step, rate = state.x, state.step, rule.at(state.step)

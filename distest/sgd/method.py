@@ -14,6 +14,7 @@ from distest.sgd.oracle import Oracle
 from distest.sgd.problem import Problem, Vector
 from distest.sgd.rule import Rule
 from distest.sgd.state import State
+from distest.sgd.theory import Smoothness, none
 
 Total = Callable[[NDArray[np.int64]], NDArray[np.int64]]
 
@@ -33,6 +34,19 @@ class Method(ABC):
     def check(self, problem: Problem, workers: int) -> None:
         """Raise UsageError where this cannot train the problem with so many workers."""
         return
+
+    def check_rule(self, rule: Rule) -> None:
+        """Raise UsageError where a rule asks for what this has no place for, such as momentum."""
+        return
+
+    def theory(self, problem: Problem, smooth: Smoothness) -> float:
+        """The largest constant step size for which a theorem promises that this converges, with gradients of whole
+        shards; the class says which one. Raises UsageError where there is none."""
+        raise none(type(self).__module__.rsplit(".", 1)[1], "no theorem is known here that names one in L alone")
+
+    def looked_at(self, rows: int, workers: int, batch: int) -> int:
+        """Rows of data that all workers look at together in a step, of so many; batch: 0 for whole shards."""
+        return workers * batch or rows
 
     def fast(self) -> "Method | None":
         """The same with sums by MPI itself in place of messages; None where workers say more than whole vectors."""

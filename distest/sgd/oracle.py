@@ -105,6 +105,6 @@ def smoothness_of(name: str, problem: Problem, rows: Rows) -> float:
     if bound is None:
         raise UsageError(
             f"{name} needs to know how smooth each worker's loss is, and this problem does not say; it is known for "
-            "least_squares, logistic, softmax and shard_sums"
+            "least_squares, logistic, softmax, quadratic and shard_sums"
         )
     return bound

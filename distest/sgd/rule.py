@@ -13,6 +13,7 @@ from distest.sgd.state import State
 Schedule = Literal["constant", "inverse", "cosine", "linear", "steps"]
 _EPSILON = np.float32(1e-8)
 SECOND = np.float32(0.999)  # beta2
+INSIDE = "the step size inside its memories"
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,7 +107,7 @@ class Rule:
 
     def move(self, state: State, update: Vector) -> None:
         """One step x <- x - update, for methods that have put the rate into it already. UsageError for momentum."""
-        self.plain(state.step, "the step size inside its memories")
+        self.plain(state.step, INSIDE)
         state.step += 1
         state.x = state.x - update
 

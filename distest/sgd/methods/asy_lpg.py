@@ -112,6 +112,10 @@ class AsyLpg(Asynchronous):
             )
         self.down.check(problem.d)
 
+    def looked_at(self, rows: int, workers: int, batch: int) -> int:
+        """With all rows once more, for the snapshot."""
+        return super().looked_at(rows, workers, batch) + rows
+
     def weight(self, step: int) -> float:
         """What the rate of a round is divided by, and the bound on the error of a model is multiplied with."""
         return 1.0

@@ -7,7 +7,7 @@ import numpy as np
 
 from distest.coins import Coins
 from distest.errors import UsageError
-from distest.sgd import crossover
+from distest.sgd import crossover, theory
 from distest.sgd.compressor import Compressor
 from distest.sgd.compressors.top_k import TopK
 from distest.sgd.exchange import Exchange
@@ -22,6 +22,7 @@ from distest.sgd.rotation import total
 from distest.sgd.rule import Rule
 from distest.sgd.silent import OrSilent
 from distest.sgd.state import State
+from distest.sgd.theory import Smoothness
 
 
 @dataclass(frozen=True)
@@ -60,10 +61,19 @@ class Clag(Method):
         said = crossover.check_feedback(self.compressor, problem.d)
         return [] if said is None else [said]
 
+    def theory(self, problem: Problem, smooth: Smoothness) -> float:
+        return theory.differences(self.compressor, problem.d, smooth, self.zeta)
+
     def round(self, state: State, rule: Rule, oracle: Oracle | None, link: Link, coins: Coins) -> None:
         if not self.zeta:
             Mean(self.compressor, self.exchange, "ef21").round(state, rule, oracle, link, coins)
             return
+        if oracle is not None and oracle.noisy:
+            state.warn(
+                "minibatches",
+                "clag is for gradients of whole shards (batch=0): the noise of minibatches is news too, so that nearly all "
+                "workers speak; take lasg_wk2, which compares gradients of the same batch, or ef21 with average < 1",
+            )
         code = OrSilent(self.compressor)
         seen = _Seen(oracle) if oracle is not None else None
         feedback = Feedback(state, seen, "ef21")

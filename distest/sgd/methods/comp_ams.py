@@ -4,14 +4,17 @@ from dataclasses import dataclass, field
 from typing import ClassVar
 
 from distest.coins import Coins
+from distest.sgd import theory
 from distest.sgd.compressor import Compressor
 from distest.sgd.compressors.top_k import TopK
 from distest.sgd.feedback import Kind
 from distest.sgd.link import Link
 from distest.sgd.methods.mean import Mean
 from distest.sgd.oracle import Gradients
+from distest.sgd.problem import Problem
 from distest.sgd.rule import Rule
 from distest.sgd.state import State
+from distest.sgd.theory import Smoothness
 
 
 @dataclass(frozen=True)
@@ -28,6 +31,12 @@ class CompAms(Mean):
     compressor: Compressor = field(default_factory=TopK)
     feedback: Kind = True
     source: ClassVar[str] = "Li, Karimi, Li 2022, COMP-AMS"
+
+    def check_rule(self, rule: Rule) -> None:
+        rule.instead("comp_ams", "amsgrad")
+
+    def theory(self, problem: Problem, smooth: Smoothness) -> float:
+        raise theory.none("AMSGrad", "steps that adapt have no L in their theorem")
 
     def round(self, state: State, rule: Rule, oracle: Gradients | None, link: Link, coins: Coins) -> None:
         super().round(state, rule.instead("comp_ams", "amsgrad"), oracle, link, coins)

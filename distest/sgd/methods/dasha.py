@@ -1,5 +1,6 @@
 """DASHA: compressed changes of the gradient and of its own errors; nothing else ever travels."""
 
+import math
 from dataclasses import dataclass, field
 from typing import ClassVar
 
@@ -19,6 +20,7 @@ from distest.sgd.oracle import Oracle
 from distest.sgd.problem import Problem, Vector
 from distest.sgd.rule import Rule
 from distest.sgd.state import State
+from distest.sgd.theory import Smoothness
 
 
 @dataclass(frozen=True)
@@ -52,6 +54,10 @@ class Dasha(Method):
 
     def check(self, problem: Problem, workers: int) -> None:
         crossover.check_unbiased("dasha", self.compressor, self.exchange, problem.d, workers)
+
+    def theory(self, problem: Problem, smooth: Smoothness) -> float:
+        noise = crossover.variance("dasha", self.compressor, problem.d)
+        return 1 / (smooth.whole + smooth.root * math.sqrt(16 * noise * (2 * noise + 1) / smooth.workers))
 
     def round(self, state: State, rule: Rule, oracle: Oracle | None, link: Link, coins: Coins) -> None:
         d = state.x.size

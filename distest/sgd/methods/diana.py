@@ -7,7 +7,7 @@ import numpy as np
 
 from distest.coins import Coins
 from distest.errors import UsageError
-from distest.sgd import crossover
+from distest.sgd import crossover, theory
 from distest.sgd.compressor import Compressor
 from distest.sgd.compressors.random_k import RandomK
 from distest.sgd.exchange import Exchange
@@ -18,6 +18,7 @@ from distest.sgd.oracle import Oracle
 from distest.sgd.problem import Problem, Vector
 from distest.sgd.rule import Rule
 from distest.sgd.state import State
+from distest.sgd.theory import Smoothness
 
 
 @dataclass(frozen=True)
@@ -51,6 +52,12 @@ class Diana(Method):
 
     def check(self, problem: Problem, workers: int) -> None:
         crossover.check_unbiased("diana", self.compressor, self.exchange, problem.d, workers)
+
+    def theory(self, problem: Problem, smooth: Smoothness) -> float:
+        if self.inner:
+            raise theory.none("VR-DIANA", "that of its theorem hangs on how often snapshots are made")
+        noise = crossover.variance("diana", self.compressor, problem.d)
+        return 1 / (smooth.largest * (1 + 4 * noise / smooth.workers))
 
     def round(self, state: State, rule: Rule, oracle: Oracle | None, link: Link, coins: Coins) -> None:
         d = state.x.size

@@ -44,6 +44,9 @@ class Diloco(LocalSgd):
         if not (0 <= self.decay < float("inf") and 0 < self.fade <= 1):
             raise UsageError(f"local AdamW takes decay >= 0 and 0 < fade <= 1, got {self.decay} and {self.fade}")
 
+    def check_rule(self, rule: Rule) -> None:
+        rule.alone("diloco")
+
     def _meet(self, state: State, rule: Rule, oracle: Gradients | None, link: Link, coins: Coins) -> None:
         rule.alone("diloco")
         path = None if oracle is None else _Path(self, state, oracle, np.float32(rule.at(state.step)))

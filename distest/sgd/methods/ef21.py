@@ -7,15 +7,17 @@ import numpy as np
 
 from distest.coins import Coins
 from distest.errors import UsageError
+from distest.sgd import theory
 from distest.sgd.compressor import Compressor
 from distest.sgd.compressors.top_k import TopK
 from distest.sgd.feedback import Kind
 from distest.sgd.link import Link
 from distest.sgd.methods.mean import Mean
 from distest.sgd.oracle import Gradients
-from distest.sgd.problem import Vector
+from distest.sgd.problem import Problem, Vector
 from distest.sgd.rule import Rule
 from distest.sgd.state import State
+from distest.sgd.theory import Smoothness
 
 
 @dataclass(frozen=True)
@@ -46,6 +48,11 @@ class Ef21(Mean):
             raise UsageError(
                 f'ef21 has the feedback "ef21", got {self.feedback!r}; for other kinds there is the method mean'
             )
+
+    def theory(self, problem: Problem, smooth: Smoothness) -> float:
+        if self.average < 1:
+            raise theory.none("averages of gradients", "they are for noisy ones, whose theorems are about the long run")
+        return super().theory(problem, smooth)
 
     def round(self, state: State, rule: Rule, oracle: Gradients | None, link: Link, coins: Coins) -> None:
         if oracle is not None and self.average < 1:

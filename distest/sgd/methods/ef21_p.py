@@ -5,7 +5,7 @@ from typing import ClassVar, Literal
 
 from distest.bits import BitReader, Messages
 from distest.coins import Coins
-from distest.sgd import crossover
+from distest.sgd import crossover, theory
 from distest.sgd.compressor import Compressor
 from distest.sgd.compressors.identity import Identity
 from distest.sgd.compressors.top_k import TopK
@@ -18,6 +18,7 @@ from distest.sgd.oracle import Oracle
 from distest.sgd.problem import Problem, Vector
 from distest.sgd.rule import Rule
 from distest.sgd.state import State
+from distest.sgd.theory import Smoothness
 
 
 @dataclass(frozen=True)
@@ -48,6 +49,13 @@ class Ef21P(Method):
     def warnings(self, problem: Problem, workers: int) -> list[str]:
         codes = [self.down, *([self.compressor] if self.feedback else [])]
         return [said for code in codes if (said := crossover.check_feedback(code, problem.d)) is not None]
+
+    def theory(self, problem: Problem, smooth: Smoothness) -> float:
+        if self.compressor != Identity():
+            raise theory.none("ef21_p with an uplink that is compressed", "theory has it for one that is not")
+        if self.down == Identity():
+            return 1 / smooth.whole
+        return (1 - theory.below_one(self.down, problem.d)) / (4 * smooth.whole)
 
     def round(self, state: State, rule: Rule, oracle: Oracle | None, link: Link, coins: Coins) -> None:
         here, d, known = coins.fold("step", state.step), state.x.size, state.x

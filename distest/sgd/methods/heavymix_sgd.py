@@ -16,7 +16,7 @@ from distest.sgd.memories import Memories
 from distest.sgd.method import Method
 from distest.sgd.oracle import Oracle
 from distest.sgd.problem import Problem
-from distest.sgd.rule import Rule
+from distest.sgd.rule import INSIDE, Rule
 from distest.sgd.sketch import heavymix, shift_for
 from distest.sgd.sketch_sum import Shape, add_up
 from distest.sgd.state import State
@@ -51,6 +51,9 @@ class HeavymixSgd(Method):
     def check(self, problem: Problem, workers: int) -> None:
         shift_for(1.0, problem.d, workers)
         self.exchange.check(Identity(), indices.size("heavymix_sgd", problem.d, 0, self.density), workers)
+
+    def check_rule(self, rule: Rule) -> None:
+        rule.plain(0, INSIDE)
 
     @property
     def _shape(self) -> Shape:

@@ -8,12 +8,14 @@ import numpy as np
 
 from distest.coins import Coins
 from distest.errors import UsageError
+from distest.sgd import theory
 from distest.sgd.link import Link
 from distest.sgd.methods.mean import Mean
 from distest.sgd.oracle import Gradients
-from distest.sgd.problem import Vector
+from distest.sgd.problem import Problem, Vector
 from distest.sgd.rule import Rule
 from distest.sgd.state import State
+from distest.sgd.theory import Smoothness
 
 
 @dataclass(frozen=True)
@@ -37,6 +39,9 @@ class LocalSgd(Mean):
         super().__post_init__()
         if self.inner < 1:
             raise UsageError(f"local steps are inner >= 1 from one turn to the next, got inner={self.inner}")
+
+    def theory(self, problem: Problem, smooth: Smoothness) -> float:
+        raise theory.none("local steps", "no theorem is known here that names one in L alone")
 
     def round(self, state: State, rule: Rule, oracle: Gradients | None, link: Link, coins: Coins) -> None:
         if (state.step + 1) % self.inner and state.step + 1 < rule.steps:

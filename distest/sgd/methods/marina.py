@@ -1,5 +1,6 @@
 """MARINA: compressed changes of the gradient, and now and then the gradient itself."""
 
+import math
 from dataclasses import dataclass, field
 from typing import ClassVar
 
@@ -17,6 +18,7 @@ from distest.sgd.oracle import Oracle
 from distest.sgd.problem import Problem, Vector
 from distest.sgd.rule import Rule
 from distest.sgd.state import State
+from distest.sgd.theory import Smoothness
 
 
 @dataclass(frozen=True)
@@ -48,10 +50,15 @@ class Marina(Method):
     def check(self, problem: Problem, workers: int) -> None:
         crossover.check_unbiased("marina", self.compressor, self.exchange, problem.d, workers)
 
+    def theory(self, problem: Problem, smooth: Smoothness) -> float:
+        noise = crossover.variance("marina", self.compressor, problem.d)
+        p = self._chance(noise)
+        return 1 / (smooth.whole + smooth.root * math.sqrt((1 - p) * noise / (p * smooth.workers)))
+
     def round(self, state: State, rule: Rule, oracle: Oracle | None, link: Link, coins: Coins) -> None:
         d = state.x.size
         here = coins.fold("step", state.step)
-        p = self.p or 1 / (1 + crossover.variance("marina", self.compressor, d))
+        p = self._chance(crossover.variance("marina", self.compressor, d))
         whole = state.step == 0 or int(here.public.fold("whole").common(1)[0]) < p * 2.0**64
         code = Identity() if whole else self.compressor
         memory = state.own.setdefault("gradient", {})
@@ -75,3 +82,7 @@ class Marina(Method):
         state.shared["estimate"] = estimate = mean.copy() if whole else state.shared["estimate"] + mean
         state.shared["before"] = state.x
         rule.apply(state, estimate)
+
+    def _chance(self, noise: float) -> float:
+        """p, for o = noise."""
+        return self.p or 1 / (1 + noise)

@@ -5,7 +5,7 @@ from typing import ClassVar
 
 from distest.coins import Coins
 from distest.errors import UsageError
-from distest.sgd import crossover
+from distest.sgd import crossover, theory
 from distest.sgd.compressor import Compressor
 from distest.sgd.compressors.identity import Identity
 from distest.sgd.exchange import Exchange
@@ -19,6 +19,7 @@ from distest.sgd.oracle import Gradients
 from distest.sgd.problem import Problem, Tensor, Vector
 from distest.sgd.rule import Rule
 from distest.sgd.state import State
+from distest.sgd.theory import Smoothness
 
 
 @dataclass(frozen=True)
@@ -32,9 +33,12 @@ class Mean(Method):
     low pass. layers: each tensor is coded by itself, those with fewer than `small` coordinates in single precision;
     not with exchanges that cut vectors in parts.
 
+    The step of theory is 1 / (L + 2 o L_max / W) for C with E |C(x) - x|^2 <= o |x|^2 that is right on average: 1 / L
+    without compression, and with it up to a distance that noise keeps; with feedback = "ef21" that of `ef21`.
+
     Source: Seide, Fu, Droppo, Li, Yu, "1-bit stochastic gradient descent" (2014), error feedback; Karimireddy, Rebjock,
     Stich, Jaggi, "Error feedback fixes SignSGD" (2019); Chen et al., "ScaleCom" (2020), low pass; Richtarik, Sokolov,
-    Fatkhullin, "EF21" (2021).
+    Fatkhullin, "EF21" (2021); Gorbunov, Hanzely, Richtarik, "A unified theory of SGD" (2020), the step of theory.
     """
 
     compressor: Compressor = field(default_factory=Identity)
@@ -64,6 +68,17 @@ class Mean(Method):
             return []
         said = crossover.check_feedback(self._code(problem.tensors), problem.d)
         return [] if said is None else [said]
+
+    def theory(self, problem: Problem, smooth: Smoothness) -> float:
+        code = self._code(problem.tensors)
+        if not (self.exchange.exact or code == Identity()):
+            raise theory.none("this exchange", "it rounds means once more")
+        if self.feedback == "ef21":
+            return theory.differences(code, problem.d, smooth)
+        if self.feedback:
+            raise theory.none("error feedback", "its theorems are about means over steps, up to constants")
+        noise = crossover.variance("rate=theory", code, problem.d)
+        return 1 / (smooth.whole + 2 * noise * smooth.largest / smooth.workers)
 
     def fast(self) -> Method | None:
         return None if self.compressor != Identity() else replace(self, exchange=Fast(), layers=False)

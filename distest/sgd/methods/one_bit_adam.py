@@ -7,6 +7,7 @@ import numpy as np
 
 from distest.coins import Coins
 from distest.errors import UsageError
+from distest.sgd import theory
 from distest.sgd.compressor import Compressor
 from distest.sgd.compressors.identity import Identity
 from distest.sgd.compressors.sign import Sign
@@ -16,9 +17,10 @@ from distest.sgd.feedback import Kind
 from distest.sgd.link import Link
 from distest.sgd.methods.mean import Mean
 from distest.sgd.oracle import Gradients
-from distest.sgd.problem import Vector
+from distest.sgd.problem import Problem, Vector
 from distest.sgd.rule import Rule, adam
 from distest.sgd.state import State
+from distest.sgd.theory import Smoothness
 
 
 @dataclass(frozen=True)
@@ -53,6 +55,12 @@ class OneBitAdam(Mean):
     def frozen(self, steps: int) -> int:
         """The first step whose second moment stays."""
         return max(1, round(self.freeze * steps if self.freeze < 1 else self.freeze))
+
+    def check_rule(self, rule: Rule) -> None:
+        rule.instead("1-bit Adam", "adam")
+
+    def theory(self, problem: Problem, smooth: Smoothness) -> float:
+        raise theory.none("Adam", "steps that adapt have no L in their theorem")
 
     def round(self, state: State, rule: Rule, oracle: Gradients | None, link: Link, coins: Coins) -> None:
         rule = rule.instead("1-bit Adam", "adam")

@@ -38,6 +38,10 @@ class Rennala(Asynchronous):
         if self.collect < 1:
             raise UsageError(f"rennala steps along the mean of at least one gradient, got collect={self.collect}")
 
+    def looked_at(self, rows: int, workers: int, batch: int) -> int:
+        """Those of the gradients that make the steps."""
+        return self.collect * super().looked_at(rows, workers, batch)
+
     def stretch(self, state: State, oracle: Oracle | None, link: Link, coins: Coins, rate: float) -> Newest:
         stretch = _Collecting(self, state, oracle, link, coins, rate)
         stretch.wanted = self.collect

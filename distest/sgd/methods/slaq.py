@@ -19,5 +19,6 @@ class Slaq(Laq):
     """
 
     compressor: Compressor = field(default_factory=lambda: LaqGrid(bits=3))
+    stochastic: ClassVar[bool] = True
     name: ClassVar[str] = "slaq"
     source: ClassVar[str] = "Sun, Chen, Giannakis, Yang 2019, stochastic version"

@@ -60,6 +60,9 @@ class Quadratic(RowSum):
     def labels(self) -> NDArray[np.int64]:
         return self._table().y
 
+    def smoothness(self, rows: Rows) -> float:
+        return 1.0
+
     def optimum(self) -> float:
         """At the mean of all rows."""
         return self.exact(self._best())[0]
