@@ -7,7 +7,8 @@ ONE_THREAD = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
 
 
 def main() -> None:
-    """Run the command. Exit code 0 when all went well, 1 for a failed audit or a broken run, 2 for bad input."""
+    """Run the command. Exit code 0 when all went well, 1 for a failed audit or a broken run, 2 for bad input, 3 for
+    training that has left the finite numbers."""
     for name in ONE_THREAD:  # before numpy is there: products of matrices have other bits on several threads
         os.environ[name] = "1"
     from distest.rank import guarded, leave
@@ -46,12 +47,15 @@ def _command() -> int:
 
 def _explain(error: Exception) -> int:
     """Errors raised on purpose are a sentence; anything else is a bug and keeps its traceback."""
-    from distest.errors import DistestError, DivergedError, ModelError, PartyError
+    from distest.errors import DistestError, ModelError, PartyError, diverged
+    from distest.rank import DIVERGED
 
     if not isinstance(error, DistestError):
         raise error
     print(f"distest: {error}", file=sys.stderr, flush=True)
-    return 1 if isinstance(error, ModelError | PartyError | DivergedError) else 2
+    if diverged(error):
+        return DIVERGED
+    return 1 if isinstance(error, ModelError | PartyError) else 2
 
 
 if __name__ == "__main__":

@@ -24,6 +24,13 @@ class DivergedError(DistestError):
     """Training has left the finite numbers; the text says which method, worker and step, and what may help."""
 
 
+def diverged(error: BaseException | None) -> bool:
+    """Whether an error is that training has left the finite numbers, perhaps as something told it on."""
+    while error is not None and not isinstance(error, DivergedError):
+        error = error.__cause__
+    return error is not None
+
+
 class UsageError(DistestError, ValueError):
     """A spec, file or argument that asks for something impossible."""
 

@@ -18,11 +18,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NoReturn
 
-from distest.errors import DistestError, UsageError, WireError
+from distest.errors import DistestError, UsageError, WireError, diverged
 from distest.wire.turn import hosted
 
 STATUS = "DISTEST_STATUS"
 WAIT_S = 5.0
+DIVERGED = 3  # exit code of training that has left the finite numbers
 HIGH = 200  # above the files a rank opens before it starts to work
 WATCHED = "DISTEST_WATCHED"  # set where the launcher's own stderr is a terminal: ranks only see a pipe
 _SIZES = ("OMPI_COMM_WORLD_SIZE", "PMI_SIZE")
@@ -44,8 +45,8 @@ def guarded(function: Callable[[], int | None]) -> int:
     """Run a rank's whole program; the exit code of this process. Outside MPI it is just `function`.
 
     On a rank no error is left to stall the others: it is reported once, with the rank and its servers, and
-    ends the job. An error of the user's (UsageError, WireError) is one sentence and code 2, any other
-    DistestError one sentence and code 1; the rest is a traceback, a sentence and code 1.
+    ends the job. An error of the user's (UsageError, WireError) is one sentence and code 2, training that diverged one
+    and code 3, any other DistestError one and code 1; the rest is a traceback, a sentence and code 1.
     """
     if not in_mpi():
         return function() or 0
@@ -65,7 +66,7 @@ def guarded(function: Callable[[], int | None]) -> int:
         _end_job(2, str(error))
     except DistestError as error:
         said = str(error)
-        _end_job(1, said if "on rank" in said else f"{_here()} failed: {said}")
+        _end_job(DIVERGED if diverged(error) else 1, said if "on rank" in said else f"{_here()} failed: {said}")
     except BaseException as error:
         trace = "".join(traceback.format_exception(error))
         _end_job(1, f"{_here()} failed: {type(error).__name__}: {error}", trace)

@@ -8,7 +8,7 @@ import hashlib
 import json
 import os
 import platform
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from functools import cache
 from importlib import metadata
 from pathlib import Path
@@ -16,6 +16,7 @@ from typing import Any
 
 SCHEMA = 1
 FILE = "records.jsonl"
+SERIES = "series.jsonl"
 Record = dict[str, Any]
 
 
@@ -55,6 +56,14 @@ def append(path: Path, record: Record) -> None:
                 raise
     except OSError as error:
         raise RecordError(f"{path} cannot be written ({error.strerror})") from None
+
+
+def keep(folder: Path, record: Record, series: Iterable[Record]) -> None:
+    """Add a run to the files of a folder, its series first: who has the record has all. Raises as `append` does."""
+    name = run_name(record)
+    for point in series:
+        append(folder / SERIES, {"schema": SCHEMA, "run": name, **point})
+    append(folder / FILE, record)
 
 
 def load(path: Path) -> list[Record]:

@@ -17,11 +17,11 @@ class TrainSpec(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
     methods: tables such as {"name": "mean", "compressor": {"name": "qsgd", "bits": 4}}. problem: {"name": "logistic",
     ...}, or {"name": "module:Class", ...} for one's own, see `sgd/imported.py`. workers: W. batch: rows of a gradient,
     0 for the whole shard. steps, or in their place epochs: how often W batches make all rows, rounded up to whole
-    steps; where a server does not wait the data are counted that its updates are made of. shards: how rows are dealt.
-    rate: a number, or "theory" for the step size of the method's theorem (`Method.theory`). rate, momentum, nesterov, optimiser, schedule, decay, milestones, factor,
-    warmup: see `Rule`. evaluate: steps between two evaluations, 0 for a tenth of all.
-    tuning: what a search for the settings has tried, as `distest tune` writes it, {} where there was none; it changes
-    nothing but what the record says, and is no part of a spec's hash.
+    steps; where a server does not wait, the rows are counted that its updates are made of. shards: how rows are dealt.
+    rate: a number, or "theory" for the step size of the method's theorem (`Method.theory`). momentum, nesterov,
+    optimiser, schedule, decay, milestones, factor, warmup: see `Rule`. evaluate: steps between two evaluations, 0 for a
+    tenth of all. tuning: what a search for the settings has tried, as `distest tune` writes it, {} where there was
+    none; it changes what the record says and nothing else, and is no part of a spec's hash.
     fast: sums of whole vectors by MPI_Allreduce, off the books, with last places that depend on the number of ranks.
     """
 

@@ -3,7 +3,7 @@
 import hashlib
 import math
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, fields, is_dataclass, replace
 from typing import Any
 
@@ -87,6 +87,12 @@ def _rule(spec: dict[str, Any]) -> Rule:
     return Rule(**{**given, "milestones": tuple(given.get("milestones", ()))})
 
 
+def usual_rate(spec: TrainSpec, trial: Trial) -> float:
+    """The step size of the first repeat."""
+    here = from_seed(spec.seed, spec.generator)[0].fold("repeat", 0)
+    return trial.dealt(deal(trial.problem, spec.workers, spec.shards, here.public)).rate
+
+
 def _of_theory(spec: TrainSpec, method: Method, problem: Problem) -> float:
     """The step size that theory promises before rows are dealt. Raises UsageError where it promises none."""
     if spec.momentum or spec.nesterov or spec.optimiser != "sgd":
@@ -122,9 +128,11 @@ def run(
     done: Notice | None = None,
     saving: Saving | None = None,
     warn: Warn | None = None,
+    repeats: Sequence[int] | None = None,
 ) -> Iterator[tuple[records.Record, Series, Board | None]]:
     """Train with every method `repeats` times; yields record, series and board, on the server's rank only.
 
+    repeats: only these, by number.
     warn: told each warning of a run once, when it is known. saving: where and how often checkpoints are written, and
     whether runs go on from those there are. Raises PartyError or DivergedError, naming method, worker and step, where
     numbers are no longer finite, UsageError where a checkpoint cannot be read or written.
@@ -132,7 +140,7 @@ def run(
     if spec.fast and keep_board:
         raise UsageError("fast=true says nothing that a board could keep; leave out --boards, or use fast=false")
     for trial in trials:
-        for repeat in range(spec.repeats):
+        for repeat in range(spec.repeats) if repeats is None else repeats:
             if saving is not None and _named(trial, spec, repeat) in saving.finished:
                 if done is not None:
                     done(trial.rule.steps)
@@ -168,7 +176,9 @@ def _train(
     for sentence in trial.method.warnings(trial.problem, spec.workers):
         state.warn(sentence, sentence)
     if spec.rate == "theory" and spec.batch:
-        state.warn("theory", "the step size of theory is that of whole shards (batch=0); noise may ask for a smaller one")
+        state.warn(
+            "theory", "the step size of theory is that of whole shards (batch=0); noise may ask for a smaller one"
+        )
     middle = kept.last()
     if middle is not None:
         state, link.round = middle.state, middle.turns

@@ -42,6 +42,10 @@ MAY: dict[str, set[str]] = {
     "distest.experiment": RUNNING,
     "distest.train_spec": GROUND | {"distest.catalog", "distest.spec"},
     "distest.training": RUNNING | {"distest.sgd", "distest.train_spec"},
+    "distest.toml": GROUND,
+    "distest.tuning": RUNNING
+    | {"distest.sgd", "distest.train_spec", "distest.training", "distest.toml", "distest.launch", "distest.rank"}
+    | {"analysis.statistics"},
     "distest.coding_loss": RUNNING | {"distest.sgd"},
     "distest.audit": RUNNING | {"distest.experiment", "distest.training"},
     "distest.rank": GROUND | {"distest.wire.turn"},

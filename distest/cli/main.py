@@ -11,11 +11,12 @@ COMMANDS = {
     "list": "Show protocols and distributions, with model, coins and source.",
     "learn": "Learn a distribution with one or more protocols and count every bit.",
     "train": "Train a model with one or more methods and count every bit.",
+    "tune": "Search step sizes and knobs of methods, and say what that has won.",
     "bounds": "Print every bound that applies to a problem.",
     "audit": "Replay kept transcripts from their bits and compare with the records.",
     "doctor": "Say in plain words what works on this machine.",
 }
-RESERVED = ("tune", "compare", "plan", "report", "show", "completion")
+RESERVED = ("compare", "plan", "report", "show", "completion")
 
 
 class Lazy(click.Group):

@@ -5,7 +5,7 @@ Shared by the files of QCMD and QRDA, which say what the step is.
 
 from abc import abstractmethod
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import Any, ClassVar, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,7 +21,7 @@ from distest.sgd.exchange import Exchange, gathered
 from distest.sgd.exchanges.all_gather import AllGather
 from distest.sgd.feedback import Feedback
 from distest.sgd.link import Link
-from distest.sgd.method import Method, Total
+from distest.sgd.method import Knobs, Method, Total
 from distest.sgd.oracle import Oracle
 from distest.sgd.problem import Problem, Vector
 from distest.sgd.rule import Rule
@@ -70,6 +70,7 @@ class Adagrad(Method):
     delta: float = 0.01
     ridge: Literal["gradient", "step"] = "gradient"
     downlink: Literal["mean", "model"] = "mean"
+    knobs: ClassVar[Knobs] = {"delta": (0.001, 0.01, 0.1)}
 
     def __post_init__(self) -> None:
         if not _LEAST <= self.delta < float("inf"):

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from distest.sgd.lazy import Lazy
+from distest.sgd.method import Knobs
 
 
 @dataclass(frozen=True)
@@ -20,5 +21,6 @@ class Lasg(Lazy):
 
     xi: float = 0.08
     clock: int = 50
+    knobs: ClassVar[Knobs] = {"xi": (0.02, 0.08, 0.3)}
     spread: ClassVar[bool] = True
     stochastic: ClassVar[bool] = True

@@ -43,13 +43,13 @@ class Lazy(Method):
     The step of theory, for xi depth < 1, is (1 - sqrt(xi depth)) / L, and 1 / L without the trigger; with follow =
     "sum" a W-th of that. It is that of changes told exactly; with a quantiser it is the limit of many bits.
 
-    compressor: of the changes. trigger: whether workers may be silent at all. xi, depth: above. clock: 0 is none. stagger: clocks start apart. start: "full",
-    everyone speaks in the first round; "paper", the memories begin as all ones and nobody speaks for `depth` rounds,
-    which the programs of the authors do. follow: "mean", a step is rate times the mean gradient, as everywhere in
-    distest; "sum", rate times the sum, as in the papers. downlink: whether telling x is charged once or for each
-    worker. guard: what happens where the moves of x have grown for 2 depth rounds: "halve" halves xi and has everyone
-    speak; "stop" raises DivergedError; "off". l1: every step ends by moving all coordinates towards 0 by rate times l1,
-    for problems that have this l1.
+    compressor: of the changes. trigger: whether workers may be silent at all. xi, depth: above. clock: 0 is none.
+    stagger: clocks start apart. start: "full", everyone speaks in the first round; "paper", the memories begin as all
+    ones and nobody speaks for `depth` rounds, which the programs of the authors do. follow: "mean", a step is rate
+    times the mean gradient, as everywhere in distest; "sum", rate times the sum, as in the papers. downlink: whether
+    telling x is charged once or for each worker. guard: what happens where the moves of x have grown for 2 depth
+    rounds: "halve" halves xi and has everyone speak; "stop" raises DivergedError; "off". l1: every step ends by moving
+    all coordinates towards 0 by rate times l1, for problems that have this l1.
 
     For whole shards (batch = 0), except for SLAQ and LASG: where gradients are noisy, the noise alone is news, of which
     there is a warning.
@@ -105,8 +105,8 @@ class Lazy(Method):
         if oracle is not None and oracle.noisy and self.trigger and not self.stochastic:
             state.warn(
                 "minibatches",
-                f"{self.name} is for gradients of whole shards (batch=0): the noise of minibatches is news too, so that "
-                "nearly all workers speak; take lasg_wk2, which compares gradients of the same batch, or slaq",
+                f"{self.name} is for gradients of whole shards (batch=0): the noise of minibatches is news too, so "
+                "that nearly all workers speak; take lasg_wk2, which compares gradients of the same batch, or slaq",
             )
         if state.step >= self._quiet:
             self._hear(state, rule, oracle, link, here)

@@ -1,7 +1,7 @@
 """Method: one way to train; how gradients become steps."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, ClassVar
 
 import numpy as np
@@ -16,6 +16,7 @@ from distest.sgd.rule import Rule
 from distest.sgd.state import State
 from distest.sgd.theory import Smoothness, none
 
+Knobs = Mapping[str, Sequence[Any]]
 Total = Callable[[NDArray[np.int64]], NDArray[np.int64]]
 
 
@@ -25,10 +26,12 @@ class Method(ABC):
     A round asks for gradients only while a worker speaks. So a replay of the kept bits, in which nobody speaks,
     finds the same x without a single gradient.
 
+    knobs: options that are worth tuning beside the rate, one or two, and values to try.
     coin_use: whether a reader needs public coins, for more than its compressors and its exchange do.
     """
 
     source: ClassVar[str]
+    knobs: ClassVar[Knobs] = {}
     coin_use: ClassVar[CoinUse] = "none"
 
     def check(self, problem: Problem, workers: int) -> None:

@@ -12,6 +12,7 @@ from distest.sgd import crossover
 from distest.sgd.compressor import Compressor
 from distest.sgd.compressors.nuqsgd import Nuqsgd
 from distest.sgd.gossip import Gossip, Nodes
+from distest.sgd.method import Knobs
 from distest.sgd.problem import Problem, Vector
 
 
@@ -33,6 +34,7 @@ class ChocoSgd(Gossip):
 
     gamma: float = 0.3
     compressor: Compressor = field(default_factory=lambda: Nuqsgd(bits=4, bucket=512))
+    knobs: ClassVar[Knobs] = {"gamma": (0.1, 0.3, 1.0)}
     source: ClassVar[str] = "Koloskova, Stich, Jaggi 2019, Algorithm 2"
 
     def __post_init__(self) -> None:

@@ -14,7 +14,7 @@ from distest.sgd.exchange import Exchange
 from distest.sgd.exchanges.all_gather import AllGather
 from distest.sgd.feedback import Feedback
 from distest.sgd.link import Link
-from distest.sgd.method import Method
+from distest.sgd.method import Knobs, Method
 from distest.sgd.methods.mean import Mean
 from distest.sgd.oracle import Oracle
 from distest.sgd.problem import Problem, Vector
@@ -45,6 +45,7 @@ class Clag(Method):
     compressor: Compressor = field(default_factory=TopK)
     exchange: Exchange = field(default_factory=AllGather)
     zeta: float = 1.0
+    knobs: ClassVar[Knobs] = {"zeta": (0.25, 1.0, 4.0, 16.0)}
     source: ClassVar[str] = "Richtarik, Sokolov, Gasanov, Fatkhullin, Li, Gorbunov 2022, CLAG"
 
     def __post_init__(self) -> None:
@@ -71,8 +72,8 @@ class Clag(Method):
         if oracle is not None and oracle.noisy:
             state.warn(
                 "minibatches",
-                "clag is for gradients of whole shards (batch=0): the noise of minibatches is news too, so that nearly all "
-                "workers speak; take lasg_wk2, which compares gradients of the same batch, or ef21 with average < 1",
+                "clag is for gradients of whole shards (batch=0): the noise of minibatches is news too, so that "
+                "nearly all workers speak; take lasg_wk2, which compares those of one batch, or ef21 with average < 1",
             )
         code = OrSilent(self.compressor)
         seen = _Seen(oracle) if oracle is not None else None

@@ -14,7 +14,7 @@ from distest.sgd.exchanges.all_gather import AllGather
 from distest.sgd.layered import CUTS, by_tensor
 from distest.sgd.link import Link
 from distest.sgd.memories import Memories, check_momentum
-from distest.sgd.method import Method
+from distest.sgd.method import Knobs, Method
 from distest.sgd.oracle import Oracle
 from distest.sgd.problem import Problem, Tensor, Vector
 from distest.sgd.rule import Rule
@@ -47,6 +47,7 @@ class Dgc(Method):
     small: int = 10_000
     values: Precision = "float32"
     exchange: Exchange = field(default_factory=AllGather)
+    knobs: ClassVar[Knobs] = {"momentum": (0.0, 0.5, 0.9)}
     source: ClassVar[str] = "Lin, Han, Mao, Wang, Dally 2018, Algorithm 4"
 
     def __post_init__(self) -> None:

@@ -8,6 +8,7 @@ import numpy as np
 from distest.coins import Coins
 from distest.errors import UsageError
 from distest.sgd.link import Link
+from distest.sgd.method import Knobs
 from distest.sgd.methods.local_sgd import LocalSgd
 from distest.sgd.oracle import Gradients
 from distest.sgd.problem import Vector
@@ -36,6 +37,7 @@ class Diloco(LocalSgd):
     outer_momentum: float = 0.9
     decay: float = 0.0
     fade: float = 1.0
+    knobs: ClassVar[Knobs] = {"outer_rate": (0.4, 0.7, 1.0), "outer_momentum": (0.0, 0.5, 0.9)}
     source: ClassVar[str] = "Douillard et al. 2023, Algorithm 1"
 
     def __post_init__(self) -> None:

@@ -12,6 +12,7 @@ from distest.sgd.compressor import Compressor
 from distest.sgd.compressors.top_k import TopK
 from distest.sgd.feedback import Kind
 from distest.sgd.link import Link
+from distest.sgd.method import Knobs
 from distest.sgd.methods.mean import Mean
 from distest.sgd.oracle import Gradients
 from distest.sgd.problem import Problem, Vector
@@ -38,6 +39,7 @@ class Ef21(Mean):
     compressor: Compressor = field(default_factory=TopK)
     feedback: Kind = "ef21"
     average: float = 1.0
+    knobs: ClassVar[Knobs] = {"average": (0.1, 0.3, 1.0)}
     source: ClassVar[str] = "Richtarik, Sokolov, Fatkhullin 2021; Fatkhullin, Tyurin, Richtarik 2023"
 
     def __post_init__(self) -> None:

@@ -13,6 +13,7 @@ from distest.sgd.doubles import Doubles
 from distest.sgd.innovation import Innovation
 from distest.sgd.lazy import SILENT, SPEAKS, SPOKEN, Lazy
 from distest.sgd.link import Link
+from distest.sgd.method import Knobs
 from distest.sgd.oracle import Oracle, smoothness_of
 from distest.sgd.problem import Problem, Vector
 from distest.sgd.rule import Rule
@@ -33,6 +34,7 @@ class LagPs(Lazy):
     """
 
     xi: float = 1.0
+    knobs: ClassVar[Knobs] = {"xi": (0.1, 0.3, 1.0, 3.0)}
     name: ClassVar[str] = "lag_ps"
     source: ClassVar[str] = "Chen, Giannakis, Sun, Yin 2018, Algorithm 2"
 

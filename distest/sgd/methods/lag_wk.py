@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from distest.sgd.lazy import Lazy
+from distest.sgd.method import Knobs
 
 
 @dataclass(frozen=True)
@@ -18,5 +19,6 @@ class LagWk(Lazy):
     learning" (2018), Algorithm 1, rule (7a).
     """
 
+    knobs: ClassVar[Knobs] = {"xi": (0.02, 0.05, 0.1, 0.3)}
     name: ClassVar[str] = "lag_wk"
     source: ClassVar[str] = "Chen, Giannakis, Sun, Yin 2018, Algorithm 1"

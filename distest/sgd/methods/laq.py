@@ -7,6 +7,7 @@ from distest.errors import UsageError
 from distest.sgd.compressor import Compressor
 from distest.sgd.compressors.laq_grid import LaqGrid
 from distest.sgd.lazy import Lazy
+from distest.sgd.method import Knobs
 
 
 @dataclass(frozen=True)
@@ -26,6 +27,7 @@ class Laq(Lazy):
     xi: float = 0.08
     slack: float = 1.0
     spread: ClassVar[bool] = True
+    knobs: ClassVar[Knobs] = {"xi": (0.02, 0.08, 0.3), "slack": (0.0, 1 / 3, 1.0)}
     name: ClassVar[str] = "laq"
     source: ClassVar[str] = "Sun, Chen, Giannakis, Yang 2019, Algorithm 2"
 

@@ -10,6 +10,7 @@ from distest.coins import Coins
 from distest.errors import UsageError
 from distest.sgd import theory
 from distest.sgd.link import Link
+from distest.sgd.method import Knobs
 from distest.sgd.methods.mean import Mean
 from distest.sgd.oracle import Gradients
 from distest.sgd.problem import Problem, Vector
@@ -33,6 +34,7 @@ class LocalSgd(Mean):
     """
 
     inner: int = 8
+    knobs: ClassVar[Knobs] = {"inner": (2, 4, 8, 16)}
     source: ClassVar[str] = "Stich 2019, Algorithm 1"
 
     def __post_init__(self) -> None:

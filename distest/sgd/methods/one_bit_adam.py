@@ -15,6 +15,7 @@ from distest.sgd.exchange import Exchange
 from distest.sgd.exchanges.scatter_reduce import ScatterReduce
 from distest.sgd.feedback import Kind
 from distest.sgd.link import Link
+from distest.sgd.method import Knobs
 from distest.sgd.methods.mean import Mean
 from distest.sgd.oracle import Gradients
 from distest.sgd.problem import Problem, Vector
@@ -45,6 +46,7 @@ class OneBitAdam(Mean):
     exchange: Exchange = field(default_factory=ScatterReduce)
     feedback: Kind = True
     freeze: float = 0.2
+    knobs: ClassVar[Knobs] = {"freeze": (0.1, 0.2, 0.4)}
     source: ClassVar[str] = "Tang et al. 2021, Algorithm 1"
 
     def __post_init__(self) -> None:

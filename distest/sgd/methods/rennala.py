@@ -10,6 +10,7 @@ from distest.coins import Coins
 from distest.errors import UsageError
 from distest.sgd.asynchronous import Asynchronous
 from distest.sgd.link import Link
+from distest.sgd.method import Knobs
 from distest.sgd.newest import Newest
 from distest.sgd.oracle import Oracle
 from distest.sgd.problem import Vector
@@ -31,6 +32,7 @@ class Rennala(Asynchronous):
     """
 
     collect: int = 4
+    knobs: ClassVar[Knobs] = {"collect": (2, 4, 8)}
     source: ClassVar[str] = "Tyurin, Richtarik 2023"
 
     def __post_init__(self) -> None:

@@ -1,0 +1,26 @@
+"""TOML written: a table of plain values as a file that `tomllib` reads back."""
+
+import json
+from typing import Any
+
+from distest.errors import UsageError
+
+
+def text(table: dict[str, Any]) -> str:
+    """A line a key. Raises UsageError for a value that TOML does not have, such as None."""
+    return "".join(f"{_key(key)} = {inline(value)}\n" for key, value in table.items())
+
+
+def inline(value: Any) -> str:
+    """One value, tables within it on the same line. Raises as `text` does."""
+    if isinstance(value, dict):
+        return "{" + ", ".join(f"{_key(key)} = {inline(each)}" for key, each in value.items()) + "}"
+    if isinstance(value, list | tuple):
+        return "[" + ", ".join(map(inline, value)) + "]"
+    if isinstance(value, str | bool | int | float):
+        return json.dumps(value, allow_nan=False)
+    raise UsageError(f"{value!r} cannot be written as TOML: a spec has text, numbers, lists and tables")
+
+
+def _key(key: str) -> str:
+    return key if key.isascii() and key.replace("_", "").replace("-", "").isalnum() else json.dumps(key)
