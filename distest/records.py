@@ -41,7 +41,12 @@ def run_name(record: Mapping[str, Any]) -> str:
 
 def append(path: Path, record: Record) -> None:
     """Add one line, whole or not at all. Raises RecordError where the file cannot be written."""
-    line = (canonical(record) + "\n").encode()
+    append_all(path, [record])
+
+
+def append_all(path: Path, records: Iterable[Record]) -> None:
+    """Add lines, all of them or none. Raises as `append` does."""
+    line = "".join(canonical(record) + "\n" for record in records).encode()
     try:
         with open(path, "ab", buffering=0) as file:
             end = file.tell()
@@ -61,8 +66,7 @@ def append(path: Path, record: Record) -> None:
 def keep(folder: Path, record: Record, series: Iterable[Record]) -> None:
     """Add a run to the files of a folder, its series first: who has the record has all. Raises as `append` does."""
     name = run_name(record)
-    for point in series:
-        append(folder / SERIES, {"schema": SCHEMA, "run": name, **point})
+    append_all(folder / SERIES, ({"schema": SCHEMA, "run": name, **point} for point in series))
     append(folder / FILE, record)
 
 

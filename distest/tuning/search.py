@@ -157,10 +157,13 @@ class _Tried:
         """Go on beyond the best rate until there are worse ones on both sides; downwards first, where all diverge."""
         while self.left > 0:
             best = self.best
+            if self.scores[best][0] == WORST:
+                self.see(min(self.scores, key=lambda setting: setting.rate).scaled(1 / ratio))
+                continue
             near = [r for r in (s.rate for s in self.scores if s.knobs == best.knobs) if r != best.rate]
             if not any(rate < best.rate for rate in near):
                 self.see(best.scaled(1 / ratio))
-            elif not any(rate > best.rate for rate in near) and self.scores[best][0] != WORST:
+            elif not any(rate > best.rate for rate in near):
                 self.see(best.scaled(ratio))
             else:
                 return
