@@ -28,8 +28,10 @@ class News:
 
 @dataclass(frozen=True, slots=True)
 class Innovation:
-    """Vectors by a compressor of their change. Where a coordinate travels as it is, in single precision or, of a float64
-    vector, in double, the vector itself is sent instead, at the same bits, so that nothing is lost.
+    """Vectors by a compressor of their change.
+
+    Where a coordinate travels as it is, in single precision or, of a float64 vector, in double, the vector itself is
+    sent instead, at the same bits, so that nothing is lost.
     """
 
     compressor: Compressor
