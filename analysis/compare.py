@@ -97,7 +97,7 @@ def summary(records: Iterable[Row]) -> list[Row]:
             row["lower bound, bits"] = round(needed)
             row["measured/provable"] = bits / needed if needed > 0 else None
             row["prior"] = f"n'={prior['n_sub']} a={prior['a']} D={prior['D']:g}"
-        elif (promised := _class_of(first)) is not None and first["s"] == 1 and l2_squared > 0:
+        elif (promised := class_of(first)) is not None and first["s"] == 1 and l2_squared > 0:
             bound = best_lower_bits(first["n"], first["m"], "l2_squared", l2_squared, **promised)
             row["lower bound, bits"] = round(bound.value)
         elif promised is not None and first["s"] > 1:
@@ -108,7 +108,7 @@ def summary(records: Iterable[Row]) -> list[Row]:
     return rows
 
 
-def _class_of(record: Row) -> Row | None:
+def class_of(record: Row) -> Row | None:
     """The class of p for which a protocol is made, as the bounds name it; None where no bound is stated for it."""
     family, options = record["family"], record["spec"]["protocol"]
     if family == "all":

@@ -13,10 +13,11 @@ COMMANDS = {
     "train": "Train a model with one or more methods and count every bit.",
     "tune": "Search step sizes and knobs of methods, and say what that has won.",
     "bounds": "Print every bound that applies to a problem.",
+    "report": "Write a page about runs: figures, verdicts, bounds; one file, no network.",
     "audit": "Replay kept transcripts from their bits and compare with the records.",
     "doctor": "Say in plain words what works on this machine.",
 }
-RESERVED = ("compare", "plan", "report", "show", "completion")
+RESERVED = ("compare", "plan", "show", "completion")
 
 
 class Lazy(click.Group):

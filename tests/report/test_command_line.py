@@ -1,0 +1,98 @@
+"""distest report: one file, written whole or not at all, and a sentence for what cannot be reported on."""
+
+import json
+import shutil
+from pathlib import Path
+
+import pytest
+
+from distest import records
+from distest.cli.main import run
+from distest.errors import UsageError
+from distest.records import RecordError
+from tests.report.reading import read
+
+
+def test_learning_and_training_have_sections_of_their_own(learned: Path, trained: Path, tmp_path: Path) -> None:
+    path = tmp_path / "deep" / "both.html"
+    run(["report", str(learned), str(trained), "-o", str(path)])
+    assert [p.name for p in path.parent.iterdir()] == ["both.html"]
+    text = path.read_text("utf-8")
+    reader = read(text)
+    assert "zipf exponent=1.2" in reader.title
+    assert "least_squares" in reader.title
+    assert sum(t.caption.startswith("Bits to reach") for t in reader.tables) == 2
+    assert "Who said how much" in text
+    assert "Alistarh" in text  # sources of methods are told
+    hashes = {record["spec_hash"] for folder in (learned, trained) for record in records.load(folder)}
+    assert all(one in text for one in hashes)
+
+
+def test_a_page_asks_no_network(learned: Path, tmp_path: Path) -> None:
+    path = tmp_path / "r.html"
+    run(["report", str(learned), "-o", str(path)])
+    text = path.read_text("utf-8")
+    assert "default-src 'none'" in text
+    assert all(address.startswith(("#", "data:")) for address in read(text).addresses)
+    assert text.count("plotly.js v") == 1
+
+
+def test_the_title_is_text_whatever_is_in_it(learned: Path, tmp_path: Path) -> None:
+    path = tmp_path / "r.html"
+    run(["report", str(learned), "-o", str(path), "--title", "<script>alert(1)</script> & more"])
+    text = path.read_text("utf-8")
+    assert "<script>alert(1)" not in text
+    assert "&lt;script&gt;alert(1)&lt;/script&gt; &amp; more" in text
+
+
+def test_two_results_of_one_run_are_an_alarm(learned: Path, tmp_path: Path) -> None:
+    found = records.load(learned)
+    twice = {**found[0], "l1": found[0]["l1"] * 2, "estimate_sha256": "0" * 64}
+    for record in [*found, found[1], twice]:
+        records.append(tmp_path / "records.jsonl", record)
+    run(["report", str(tmp_path), "-o", str(tmp_path / "r.html")])
+    text = (tmp_path / "r.html").read_text("utf-8")
+    assert "was run twice with different results" in text
+    assert text.count("run twice") == 1
+    assert found[0]["spec_hash"] in text.partition("run twice")[0].rpartition("<li>")[2]
+
+
+def test_a_failed_audit_is_an_alarm(trained: Path, tmp_path: Path) -> None:
+    shutil.copytree(trained, tmp_path / "run")
+    board = tmp_path / "run" / "boards" / records.load(trained)[4]["board"]
+    data = bytearray(board.read_bytes())
+    data[-40] ^= 4
+    board.write_bytes(data)
+    run(["report", str(tmp_path / "run"), "-o", str(tmp_path / "r.html"), "--audit"])
+    text = (tmp_path / "r.html").read_text("utf-8")
+    assert "Alarms" in text
+    assert text.count("<li>The audit of") == 1
+    assert "record 5 (" in text
+    run(["report", str(trained), "-o", str(tmp_path / "r.html"), "--audit"])
+    assert "9 transcripts replayed" in (tmp_path / "r.html").read_text("utf-8").replace("\n", " ")
+
+
+def test_runs_of_which_nothing_was_booked_are_shown_without_bits(tmp_path: Path) -> None:
+    out = tmp_path / "fast"
+    run(["train", "--problem", "quadratic:points=40,columns=6", "--steps", "4", "--fast", "--out", str(out)])
+    run(["report", str(out), "-o", str(tmp_path / "r.html")])
+    assert "Nothing was booked" in (tmp_path / "r.html").read_text("utf-8")
+
+
+def test_bad_input_is_one_sentence(learned: Path, tmp_path: Path) -> None:
+    (tmp_path / "empty").mkdir()
+    (tmp_path / "empty" / "records.jsonl").write_text("")
+    with pytest.raises(UsageError, match=r"no records in .*empty: run 'distest learn'"):
+        run(["report", str(tmp_path / "empty")])
+    with pytest.raises(RecordError, match=r"nowhere.* is not a readable records file"):
+        run(["report", str(tmp_path / "nowhere")])
+    old = tmp_path / "old.jsonl"
+    old.write_text(json.dumps({**records.load(learned)[0], "schema": 0}) + "\n")
+    with pytest.raises(RecordError, match="has schema 0"):
+        run(["report", str(old)])
+    for target, why in (("0.1", "a value's name and a number"), ("los=1", "did you mean 'loss'"), ("l1=-1", "above 0")):
+        with pytest.raises(UsageError, match=why):
+            run(["report", str(learned), "--target", target])
+    (tmp_path / "file").write_text("")
+    with pytest.raises(UsageError, match="cannot be written"):
+        run(["report", str(learned), "-o", str(tmp_path / "file" / "r.html")])
