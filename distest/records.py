@@ -46,14 +46,14 @@ def append(path: Path, record: Record) -> None:
 
 def append_all(path: Path, records: Iterable[Record]) -> None:
     """Add lines, all of them or none. Raises as `append` does."""
-    line = "".join(canonical(record) + "\n" for record in records).encode()
+    lines = "".join(canonical(record) + "\n" for record in records).encode()
     try:
         with open(path, "ab", buffering=0) as file:
             end = file.tell()
             if end and not _ends_whole(path):
-                line = b"\n" + line  # an earlier run was cut off in the middle of a line: leave it, start a new one
+                lines = b"\n" + lines  # an earlier run was cut off in the middle of a line: leave it, start a new one
             try:
-                if file.write(line) != len(line):  # a disk that fills up takes a part and does not complain
+                if file.write(lines) != len(lines):  # a disk that fills up takes a part and does not complain
                     raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
                 os.fsync(file.fileno())
             except OSError:
