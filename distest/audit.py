@@ -12,6 +12,7 @@ import msgspec
 from distest import catalog, experiment, records, training
 from distest.coins import NO_PRIVATE, Coins, PublicCoins, from_seed
 from distest.errors import DistestError
+from distest.learning.protocol import Protocol
 from distest.learning.run import replay
 from distest.learning.task import Task
 from distest.spec import LearnSpec
@@ -46,11 +47,8 @@ def _compare(folder: Path, record: records.Record) -> tuple[str | None, bool]:
         return "the spec does not have the hash beside it", False
     if record["kind"] == "train":
         return _compare_training(folder, record), True
-    task = Task(spec["n"], spec["m"], spec["s"], spec["loss"])
-    protocol = catalog.build("protocol", spec["protocol"], task=task)
-    public = PublicCoins(record["public_key"], spec["generator"], tuple(record["coin_path"]))
-    board = _board(folder, record)
-    outcome = replay(protocol, board, public)
+    protocol, public = protocol_of(record)
+    outcome = replay(protocol, Board.load(board_path(folder, record)), public)
     estimator = catalog.build("estimator", spec["estimator"])
     estimate = estimator.apply(outcome.estimate, protocol)
     found: dict[str, Any] = {
@@ -71,16 +69,29 @@ def _compare_training(folder: Path, record: records.Record) -> str | None:
     """A run of training once more from its bits: its ledger, its digest, its model and the loss of that."""
     if record.get("ledger") == "none":
         return "a run with fast=true has said nothing that could be audited; train with fast=false"
-    public = PublicCoins(record["public_key"], record["spec"]["generator"], tuple(record["coin_path"]))
-    found = training.replay(record, _board(folder, record), Coins(public, NO_PRIVATE))
+    board = Board.load(board_path(folder, record))
+    found = training.replay(record, board, Coins(coins_of(record), NO_PRIVATE))
     for key, value in found.items():
         if record[key] != value:
             return f"the bits say {key} = {value}, the record says {record[key]}"
     return None
 
 
-def _board(folder: Path, record: records.Record) -> Board:
-    return Board.load(folder / "boards" / Path(str(record["board"])).name)
+def board_path(folder: Path, record: records.Record) -> Path:
+    """Where the board of a record is kept."""
+    return folder / "boards" / Path(str(record["board"])).name
+
+
+def coins_of(record: records.Record) -> PublicCoins:
+    """The public coins of a run."""
+    return PublicCoins(record["public_key"], record["spec"]["generator"], tuple(record["coin_path"]))
+
+
+def protocol_of(record: records.Record) -> tuple[Protocol[Any], PublicCoins]:
+    """The protocol of a record, and its public coins."""
+    spec = record["spec"]
+    task = Task(spec["n"], spec["m"], spec["s"], spec["loss"])
+    return catalog.build("protocol", spec["protocol"], task=task), coins_of(record)
 
 
 def _truth(record: records.Record, spec: dict[str, Any]) -> Any:

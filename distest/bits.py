@@ -5,6 +5,7 @@ Most significant bit first, messages end to end, no padding between them, unused
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -189,11 +190,21 @@ class BitReader:
         """Bits behind the cursor: for the wire, which checks that every bit was read."""
         return self._limit - self._at
 
+    def note(self, name: str, values: Any = (), n_bits: int | None = None) -> None:
+        """What was read since the last note, or the first n_bits of it, is called `name` and says `values`.
+
+        For a `Watch`, which shows transcripts; others do not listen.
+        """
+        return
+
+    def inner(self) -> "BitReader":
+        """A reader of its own at the same place."""
+        return BitReader(self._data, self._limit, self._at)
+
 
 def inside(reader: BitReader) -> BitReader:
     """A reader of its own at the same place: codes read the parts of one message there, and `close` books them."""
-    data, at, limit = reader.raw()
-    return BitReader(data, limit, at)
+    return reader.inner()
 
 
 def close(reader: BitReader, parts: BitReader) -> None:

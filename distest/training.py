@@ -232,15 +232,18 @@ def _finite(name: str, state: State) -> None:
         raise DivergedError(f"{name}: after {state.step} steps x has left the finite numbers; try a smaller --rate")
 
 
-def replay(record: records.Record, board: Board, coins: Coins) -> dict[str, Any]:
-    """What the bits of a kept board say of a run: its digest, its ledger and its model; without gradients."""
+def replay(record: records.Record, board: Board, coins: Coins, channel: Replay | None = None) -> dict[str, Any]:
+    """What the bits of a kept board say of a run: its digest, its ledger and its model; without gradients.
+
+    channel: what replays the board, for who wants to watch.
+    """
     spec = record["spec"]
     problem: Problem = catalog.build("problem", spec["problem"])
     method: Method = catalog.build("method", spec["method"])
     rule = _rule(spec if spec["rate"] != "theory" else {**spec, "rate": record["rate"]})
     if board.parties != spec["workers"]:
         raise ModelError(f"the board has {board.parties} parties, the run {spec['workers']} workers")
-    channel = Replay(board, Solo(), "blackboard")
+    channel = channel or Replay(board, Solo(), "blackboard")
     channel.ledger.coin_bits = _coin_bits(method)
     link = Link(channel)
     start = problem.start(coins.public.fold("start"))

@@ -14,6 +14,7 @@ from distest.learning.fitting import all_samples
 from distest.learning.norms import Pmf
 from distest.learning.protocol import Protocol, Risk
 from distest.learning.servers import Servers
+from distest.watch import Watch
 from distest.wire.channel import Model, Tally
 from distest.wire.turn import Turn
 
@@ -74,6 +75,9 @@ class AdaptiveEntropy(Protocol[Said]):
     def hear(self, speakers: range, reader: BitReader, state: Said, coins: PublicCoins) -> Tally:
         samples = state.code.decode(reader, (len(speakers), self.task.s))
         return np.bincount(samples.ravel(), minlength=self.task.n)
+
+    def fields(self, party: int, message: Watch, state: Said, coins: PublicCoins) -> None:
+        message.take("sample", state.code, self.task.s)
 
     def fold(self, state: Said, tally: Tally) -> Said:
         return Said(state.heard + int(tally.sum()) // self.task.s, state.counts + tally)

@@ -11,6 +11,7 @@ from distest.learning.norms import Pmf
 from distest.learning.protocol import Protocol, Risk
 from distest.learning.servers import Servers
 from distest.learning.task import Loss
+from distest.watch import Watch
 from distest.wire.channel import Model, Tally
 from distest.wire.turn import Turn
 
@@ -78,6 +79,12 @@ class AdaptiveRefinement(Protocol[Masses]):
         if state.weights is None:
             return self.plan.hear_masses(reader, speakers)
         return self.plan.tiers[len(state.named)].tally(reader, speakers, state.weights)
+
+    def fields(self, party: int, message: Watch, state: Masses, coins: PublicCoins) -> None:
+        if state.weights is None:
+            self.plan.fields_of_masses(message, party)
+        else:
+            self.plan.fields_of_frames(message, party, len(state.named), state.weights)
 
     def fold(self, state: Masses, tally: Tally) -> Masses:
         if state.ones is None:

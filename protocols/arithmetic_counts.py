@@ -13,6 +13,7 @@ from distest.learning.fitting import all_samples
 from distest.learning.norms import Pmf
 from distest.learning.protocol import RefereeProtocol, Risk
 from distest.learning.servers import Servers
+from distest.watch import Watch
 from distest.wire.channel import Tally
 
 
@@ -51,6 +52,9 @@ class ArithmeticCounts(RefereeProtocol):
     def read(self, speakers: range, reader: BitReader, coins: PublicCoins) -> Tally:
         samples = self.code.decode(reader, (len(speakers), self.task.s))
         return np.bincount(samples.ravel(), minlength=self.task.n)
+
+    def fields(self, party: int, message: Watch, state: Tally | None, coins: PublicCoins) -> None:
+        message.take("samples, in order of size", self.code, self.task.s)
 
     def decide(self, tally: Tally) -> Pmf:
         return tally / (self.task.m * self.task.s)

@@ -12,6 +12,7 @@ from distest.learning.norms import Pmf
 from distest.learning.protocol import RefereeProtocol, Risk
 from distest.learning.servers import Servers
 from distest.learning.task import Loss
+from distest.watch import Watch
 from distest.wire.channel import Tally
 
 
@@ -63,6 +64,14 @@ class BlockRefinement(RefereeProtocol):
         return np.concatenate(
             (ones, *(tier.tally(reader, share, tier.even) for tier, share in zip(plan.tiers, rest, strict=True)))
         )
+
+    def fields(self, party: int, message: Watch, state: Tally | None, coins: PublicCoins) -> None:
+        plan = self.plan
+        if party < plan.counting:
+            plan.fields_of_masses(message, party)
+            return
+        tier = next(k for k, tier in enumerate(plan.tiers) if party in tier.servers)
+        plan.fields_of_frames(message, party, tier, plan.tiers[tier].even)
 
     def decide(self, tally: Tally) -> Pmf:
         plan = self.plan

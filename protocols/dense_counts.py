@@ -11,6 +11,7 @@ from distest.learning.fitting import one_bit, one_bit_likelihood
 from distest.learning.norms import Pmf
 from distest.learning.protocol import RefereeProtocol, Risk
 from distest.learning.servers import Servers
+from distest.watch import Watch
 from distest.wire.channel import Tally
 
 
@@ -51,6 +52,9 @@ class DenseCounts(RefereeProtocol):
 
     def read(self, speakers: range, reader: BitReader, coins: PublicCoins) -> Tally:
         return self.design.tally(reader, speakers)
+
+    def fields(self, party: int, message: Watch, state: Tally | None, coins: PublicCoins) -> None:
+        self.design.fields(message, party, "symbol")
 
     def decide(self, tally: Tally) -> Pmf:
         return one_bit_likelihood.estimate(tally, self.design.often(self.task.m), self.task.s)

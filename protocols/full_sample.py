@@ -18,6 +18,7 @@ from distest.learning.fitting import all_samples
 from distest.learning.norms import Pmf
 from distest.learning.protocol import RefereeProtocol, Risk
 from distest.learning.servers import Servers, within
+from distest.watch import Watch
 from distest.wire.channel import Tally
 
 _CODES: dict[str, type[Fixed] | type[TruncatedBinary] | type[Block]]
@@ -62,6 +63,9 @@ class FullSample(RefereeProtocol):
         if isinstance(code, Fixed):
             return code.count(reader, shape)
         return np.bincount(code.decode(reader, shape).ravel(), minlength=self.task.n)
+
+    def fields(self, party: int, message: Watch, state: Tally | None, coins: PublicCoins) -> None:
+        message.take("sample", self.codec(), self.task.s)
 
     def decide(self, tally: Tally) -> Pmf:
         total = self.task.m * self.task.s

@@ -13,10 +13,11 @@ from distest.codecs.golomb import Golomb
 from distest.coins import Coins, PublicCoins
 from distest.errors import UsageError, WireError
 from distest.kernels import prefix
-from distest.learning.fitting import all_samples
+from distest.learning.fitting import all_samples, one_sample
 from distest.learning.norms import Pmf
 from distest.learning.protocol import RefereeProtocol, Risk
 from distest.learning.servers import Servers
+from distest.watch import Watch
 from distest.wire.channel import Tally
 
 _FORMULA_MOST = 1 << 12  # symbols up to which expected lengths are worked out, in n^2 steps
@@ -58,6 +59,9 @@ class GolombGaps(RefereeProtocol):
         if samples.size and int(samples[:, -1].max()) >= self.task.n:
             raise WireError(f"the gaps of a message add up to a symbol outside the domain of {self.task.n} symbols")
         return np.bincount(samples.ravel(), minlength=self.task.n)
+
+    def fields(self, party: int, message: Watch, state: Tally | None, coins: PublicCoins) -> None:
+        message.take("gap to the next sample", self.code, self.task.s, one_sample.behind_gaps)
 
     def decide(self, tally: Tally) -> Pmf:
         return tally / (self.task.m * self.task.s)

@@ -11,6 +11,7 @@ from distest.learning.fitting import one_sample
 from distest.learning.norms import Pmf
 from distest.learning.protocol import RefereeProtocol, Risk
 from distest.learning.servers import Servers
+from distest.watch import Watch
 from distest.wire.channel import Tally
 
 
@@ -50,6 +51,9 @@ class Grouping(RefereeProtocol):
     def read(self, speakers: range, reader: BitReader, coins: PublicCoins) -> Tally:
         codes = reader.symbols(len(speakers), self.bits)
         return grouping.count(codes, speakers, self.task.n, self.size)
+
+    def fields(self, party: int, message: Watch, state: Tally | None, coins: PublicCoins) -> None:
+        one_sample.fields(message, self.bits, party * self.size, self.task.n)
 
     def decide(self, tally: Tally) -> Pmf:
         estimate = tally / grouping.watchers(self.task.m, self.task.n, self.size)

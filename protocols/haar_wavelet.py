@@ -14,6 +14,7 @@ from distest.learning.norms import Pmf
 from distest.learning.protocol import CoinUse, RefereeProtocol, Risk
 from distest.learning.servers import Servers
 from distest.learning.task import Loss
+from distest.watch import Watch
 from distest.wire.channel import Tally
 
 
@@ -76,6 +77,9 @@ class HaarWavelet(RefereeProtocol):
 
     def read(self, speakers: range, reader: BitReader, coins: PublicCoins) -> Tally:
         return haar.tally(reader, len(speakers), self.grid)
+
+    def fields(self, party: int, message: Watch, state: Tally | None, coins: PublicCoins) -> None:
+        haar.fields(message, self.grid)
 
     def decide(self, tally: Tally) -> Pmf:
         return haar.levels(tally, self.grid, self.task.m, self.threshold)[: self.task.n]

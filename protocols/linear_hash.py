@@ -12,6 +12,7 @@ from distest.learning.fitting import hashing
 from distest.learning.norms import Pmf
 from distest.learning.protocol import CoinUse, RefereeProtocol, Risk
 from distest.learning.servers import Servers
+from distest.watch import Watch
 from distest.wire.channel import Tally
 
 
@@ -71,6 +72,9 @@ class LinearHash(RefereeProtocol):
 
     def read(self, speakers: range, reader: BitReader, coins: PublicCoins) -> Tally:
         return hashing.tally(reader, speakers, self.t, self.bits, self.rows(coins))
+
+    def fields(self, party: int, message: Watch, state: Tally | None, coins: PublicCoins) -> None:
+        hashing.fields(message, party, self.t, self.rows(coins))
 
     def decide(self, tally: Tally) -> Pmf:
         n, m = self.task.n, self.task.m

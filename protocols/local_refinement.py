@@ -13,6 +13,7 @@ from distest.learning.fitting import allocation, one_sample
 from distest.learning.norms import Pmf
 from distest.learning.protocol import CoinUse, Protocol, Risk
 from distest.learning.servers import Servers
+from distest.watch import Watch
 from distest.wire.channel import Model, Tally
 from distest.wire.turn import Turn
 
@@ -88,6 +89,13 @@ class LocalRefinement(Protocol[Refined]):
         if state.sets is None:
             return grouping.count(codes, _order(speakers), self.task.n, self.size)
         return np.concatenate(systematic.count(codes, coins.words(speakers)[:, 0], state.sets))
+
+    def fields(self, party: int, message: Watch, state: Refined, coins: PublicCoins) -> None:
+        if state.sets is None:
+            one_sample.fields(message, self.bits, _order(range(party, party + 1)).start * self.size, self.task.n)
+            return
+        watched = systematic.members(int(coins.words(range(party, party + 1))[0, 0]), state.sets)
+        one_sample.fields_of(message, self.bits, watched.tolist())
 
     def fold(self, state: Refined, tally: Tally) -> Refined:
         if state.sets is None:

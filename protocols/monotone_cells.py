@@ -14,6 +14,7 @@ from distest.learning.norms import Pmf
 from distest.learning.protocol import RefereeProtocol, Risk
 from distest.learning.servers import Servers
 from distest.learning.task import Family, Loss
+from distest.watch import Watch
 from distest.wire.channel import Tally
 
 
@@ -78,6 +79,9 @@ class MonotoneCells(RefereeProtocol):
 
     def read(self, speakers: range, reader: BitReader, coins: PublicCoins) -> Tally:
         return cells.tally(reader, speakers, self.task.s, self.grid)
+
+    def fields(self, party: int, message: Watch, state: Tally | None, coins: PublicCoins) -> None:
+        cells.fields(message, self.task.s, self.grid)
 
     def decide(self, tally: Tally) -> Pmf:
         return self._fit(tally) / self._total

@@ -12,6 +12,7 @@ from distest.learning.norms import Pmf
 from distest.learning.protocol import RefereeProtocol, Risk
 from distest.learning.servers import Servers
 from distest.learning.task import Family, Loss
+from distest.watch import Watch
 from distest.wire.channel import Tally
 
 
@@ -48,6 +49,9 @@ class MonotoneL2(RefereeProtocol):
 
     def read(self, speakers: range, reader: BitReader, coins: PublicCoins) -> Tally:
         return cells.tally(reader, speakers, self.task.s, self.grid)
+
+    def fields(self, party: int, message: Watch, state: Tally | None, coins: PublicCoins) -> None:
+        cells.fields(message, self.task.s, self.grid)
 
     def decide(self, tally: Tally) -> Pmf:
         return self.grid.spread(tally / self.grid.widths) / (self.task.m * self.task.s)

@@ -12,6 +12,7 @@ from distest.learning.fitting import all_samples
 from distest.learning.norms import Pmf
 from distest.learning.protocol import RefereeProtocol, Risk
 from distest.learning.servers import Servers
+from distest.watch import Watch
 from distest.wire.channel import Tally
 
 
@@ -34,6 +35,9 @@ class Multiset(RefereeProtocol):
     def read(self, speakers: range, reader: BitReader, coins: PublicCoins) -> Tally:
         samples = MultisetCode(self.task.n).decode(reader, (len(speakers), self.task.s))
         return np.bincount(samples.ravel(), minlength=self.task.n)
+
+    def fields(self, party: int, message: Watch, state: Tally | None, coins: PublicCoins) -> None:
+        message.take("samples, in order of size", MultisetCode(self.task.n), self.task.s)
 
     def decide(self, tally: Tally) -> Pmf:
         return tally / (self.task.m * self.task.s)

@@ -8,12 +8,14 @@ from numpy.typing import NDArray
 
 from analysis.bounds import one_bit as formulas
 from distest.bits import BitReader, Messages, Words
+from distest.codecs.fixed import Fixed
 from distest.coins import Coins, PublicCoins
 from distest.errors import ModelError
 from distest.learning.fitting import one_bit, one_bit_likelihood
 from distest.learning.norms import Pmf
 from distest.learning.protocol import Protocol, Risk
 from distest.learning.servers import Servers
+from distest.watch import Watch
 from distest.wire.channel import Model, Tally
 from distest.wire.turn import Turn
 
@@ -84,6 +86,14 @@ class OneBitAdaptive(Protocol[Medians]):
             return self.design.tally(reader, speakers)
         said = reader.symbols(len(speakers), 1) > 0
         return np.bincount(self._symbols(speakers)[said], minlength=self.design.asked)
+
+    def fields(self, party: int, message: Watch, state: Medians, coins: PublicCoins) -> None:
+        if state.at is None:
+            self.design.fields(message, party, "symbol")
+            return
+        symbol = party % self.design.asked
+        asked = f"count of symbol {symbol} is {state.at[symbol]} or less"
+        message.take(asked, Fixed(2), 1, one_bit.yes_or_no)
 
     def fold(self, state: Medians, tally: Tally) -> Medians:
         if state.at is None:

@@ -1,7 +1,9 @@
 """Rank sampling: servers with many samples send every g-th of them in order, from a random one on."""
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import accumulate
 from typing import ClassVar
 
 import numpy as np
@@ -15,10 +17,12 @@ from distest.errors import UsageError, WireError
 from distest.kernels import prefix
 from distest.kernels.below import below
 from distest.learning.fitting import merging, oblivious
+from distest.learning.fitting.one_sample import behind_gaps
 from distest.learning.norms import Pmf
 from distest.learning.protocol import CoinUse, RefereeProtocol, Risk
 from distest.learning.servers import Servers
 from distest.learning.task import Family, Loss
+from distest.watch import Watch
 from distest.wire.channel import Tally
 
 
@@ -102,6 +106,14 @@ class RankSampling(RefereeProtocol):
         if kept.size and (int(kept[:, least - 1].max()) >= n or int(kept.max()) > n):
             raise WireError(f"the gaps of a message add up to a symbol outside the domain of {n} symbols")
         return np.bincount(kept.ravel(), minlength=n + 1)[:n]
+
+    def fields(self, party: int, message: Watch, state: Tally | None, coins: PublicCoins) -> None:
+        n = self.task.n
+
+        def says(gaps: Sequence[int]) -> list[str]:
+            return [said if x < n else "no sample" for x, said in zip(accumulate(gaps), behind_gaps(gaps), strict=True)]
+
+        message.take("gap to the next kept sample", self.code, self.places, says)
 
     def decide(self, tally: Tally) -> Pmf:
         seen = np.flatnonzero(tally)

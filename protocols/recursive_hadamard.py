@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 
 from analysis.bounds import risks, worst
 from distest.bits import BitReader, Messages, Words
+from distest.codecs.fixed import Fixed
 from distest.coins import Coins, PublicCoins
 from distest.errors import UsageError
 from distest.kernels.linear_hash import hadamard
@@ -15,6 +16,7 @@ from distest.learning.fitting import one_sample
 from distest.learning.norms import Pmf
 from distest.learning.protocol import RefereeProtocol, Risk
 from distest.learning.servers import Servers
+from distest.watch import Watch
 from distest.wire.channel import Tally
 
 
@@ -70,6 +72,14 @@ class RecursiveHadamard(RefereeProtocol):
         minus = (codes & 1).astype(bool)
         n = self.padded_n()
         return np.bincount(place[~minus], minlength=n) - np.bincount(place[minus], minlength=n)
+
+    def fields(self, party: int, message: Watch, state: Tally | None, coins: PublicCoins) -> None:
+        if self.bits > 1:
+            chunk = Fixed(1 << (self.bits - 1))
+            size = self.length
+            message.take("chunk", chunk, 1, lambda v: [f"symbols {v[0] * size} to {(v[0] + 1) * size - 1}"])
+        row = self.rows(range(party, party + 1))[0]
+        message.take(f"sign of row {row} at the sample", Fixed(2), 1, lambda v: ["-1" if v[0] else "+1"])
 
     def decide(self, tally: Tally) -> Pmf:
         each, rest = divmod(self.task.m, self.length)

@@ -14,6 +14,7 @@ from distest.learning.fitting import one_sample
 from distest.learning.norms import Pmf
 from distest.learning.protocol import CoinUse, RefereeProtocol, Risk
 from distest.learning.servers import Servers
+from distest.watch import Watch
 from distest.wire.channel import Tally
 from distest.wire.turn import Turn, block_size
 
@@ -122,6 +123,11 @@ class SimulateInfer(RefereeProtocol):
         free = second[alone, pair] == 0
         symbols = pair[free] * self.size + first[alone[free], pair[free]].astype(np.int64) - 1
         return np.bincount(symbols % self.task.n, minlength=self.task.n)
+
+    def fields(self, party: int, message: Watch, state: Tally | None, coins: PublicCoins) -> None:
+        first = int(self.first(np.array([party]))[0])
+        watched = [symbol % self.task.n for symbol in range(first, min(first + self.size, self.domain))]
+        one_sample.fields_of(message, self.bits, watched)
 
     def decide(self, tally: Tally) -> Pmf:
         n = self.task.n

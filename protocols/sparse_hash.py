@@ -14,6 +14,7 @@ from distest.learning.norms import Pmf
 from distest.learning.protocol import CoinUse, RefereeProtocol, Risk
 from distest.learning.servers import Servers
 from distest.learning.task import Family
+from distest.watch import Watch
 from distest.wire.channel import Tally
 
 
@@ -65,6 +66,9 @@ class SparseHash(RefereeProtocol):
 
     def read(self, speakers: range, reader: BitReader, coins: PublicCoins) -> Tally:
         return hashing.tally(reader, speakers, self.t, self.bits, self.rows(coins))
+
+    def fields(self, party: int, message: Watch, state: Tally | None, coins: PublicCoins) -> None:
+        hashing.fields(message, party, self.t, self.rows(coins))
 
     def decide(self, tally: Tally) -> Pmf:
         each = self.task.m * ((1 << self.bits) - 1) / (self.padded_n() - 1)

@@ -1,5 +1,6 @@
 """Tight budget: half of the servers find which symbols matter, the other half count these alone."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import ClassVar
 
@@ -15,6 +16,7 @@ from distest.learning.norms import Pmf
 from distest.learning.protocol import Protocol, Risk
 from distest.learning.servers import Servers
 from distest.learning.task import Loss
+from distest.watch import Watch
 from distest.wire.channel import Model, Tally
 from distest.wire.turn import Turn
 
@@ -100,6 +102,17 @@ class TightBudget(Protocol[Kept]):
 
     def hear(self, speakers: range, reader: BitReader, state: Kept, coins: PublicCoins) -> Tally:
         return self._code(state).count(reader, (len(speakers), self.each))
+
+    def fields(self, party: int, message: Watch, state: Kept, coins: PublicCoins) -> None:
+        if state.symbols is None:
+            message.take("sample", self._code(state), self.each)
+            return
+        found = state.symbols.tolist()
+
+        def says(places: Sequence[int]) -> list[str]:
+            return [f"symbol {found[at]}" if at < len(found) else "none of W" for at in places]
+
+        message.take("place in W", self._code(state), self.each, says)
 
     def fold(self, state: Kept, tally: Tally) -> Kept:
         if state.symbols is None:

@@ -16,6 +16,7 @@ from distest.learning.norms import Pmf
 from distest.learning.protocol import Protocol, Risk
 from distest.learning.servers import Servers
 from distest.learning.task import Family
+from distest.watch import Watch
 from distest.wire.channel import Model, Tally
 from distest.wire.turn import Turn
 
@@ -111,6 +112,14 @@ class TreeLocalisation(Protocol[Found]):
         codes = reader.symbols(len(speakers), self.bits)
         named = grouping.count(codes, _order(speakers, state), self._domain(prefixes), self.plan.size)
         return named[: prefixes.size]  # places behind them are watched where they are fewer than K - 1; nobody is there
+
+    def fields(self, party: int, message: Watch, state: Found, coins: PublicCoins) -> None:
+        depth, prefixes = self._watched(state)
+        domain = self._domain(prefixes)
+        first = _order(range(party, party + 1), state).start * self.plan.size
+        places = [(first + place) % domain for place in range(self.plan.size)]
+        watched = [int(prefixes[at]) if at < prefixes.size else None for at in places]
+        one_sample.fields_of(message, self.bits, watched, "prefix" if depth < self.plan.t else "symbol")
 
     def fold(self, state: Found, tally: Tally) -> Found:
         if self.plan.bottom(state.depth):

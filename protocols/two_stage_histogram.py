@@ -14,6 +14,7 @@ from distest.learning.norms import Pmf
 from distest.learning.protocol import Protocol, Risk
 from distest.learning.servers import Servers
 from distest.learning.task import Family, Loss
+from distest.watch import Watch
 from distest.wire.channel import Model, Tally
 from distest.wire.turn import Turn
 
@@ -68,6 +69,9 @@ class TwoStageHistogram(Protocol[Stage]):
 
     def hear(self, speakers: range, reader: BitReader, state: Stage, coins: PublicCoins) -> Tally:
         return two_stages.hear(speakers, reader, state, self.task)
+
+    def fields(self, party: int, message: Watch, state: Stage, coins: PublicCoins) -> None:
+        two_stages.fields(message, state, self.task)
 
     def fold(self, state: Stage, tally: Tally) -> Stage:
         return two_stages.fold(state, tally, self.per_cell)

@@ -7,6 +7,8 @@ import numpy as np
 
 from distest.bits import BitReader, Messages, Words
 from distest.codecs.counted import Counted
+from distest.codecs.elias_gamma import EliasGamma
+from distest.codecs.fixed import Fixed
 from distest.coins import Coins, PublicCoins
 from distest.errors import UsageError
 from distest.learning.fitting import all_samples
@@ -14,6 +16,7 @@ from distest.learning.norms import Pmf
 from distest.learning.protocol import RefereeProtocol, Risk
 from distest.learning.roster import HOPELESS
 from distest.learning.servers import Servers
+from distest.watch import Watch
 from distest.wire.channel import Tally
 
 _MOST = 1 << 27  # counts that the median keeps: one a server and symbol
@@ -69,6 +72,11 @@ class UnevenSamples(RefereeProtocol):
             return np.bincount(samples[here], minlength=n)
         party = np.arange(speakers.start, speakers.stop, speakers.step)[:, None]
         return np.bincount((party * n + samples)[here], minlength=m * n)
+
+    def fields(self, party: int, message: Watch, state: Tally | None, coins: PublicCoins) -> None:
+        held = message.take("number of samples, plus 1", EliasGamma())[0] - 1
+        if held:
+            message.take("sample", Fixed(self.task.n), held)
 
     def decide(self, tally: Tally) -> Pmf:
         n = self.task.n

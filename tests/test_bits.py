@@ -190,4 +190,4 @@ def test_bytes_behind_the_end_do_not_matter(count: int, width: int, at: int) -> 
 
 def test_a_reader_tells_nothing_about_lengths_or_the_rest() -> None:
     public = {name for name in dir(BitReader) if not name.startswith("_")}
-    assert public == {"fixed", "symbols", "flag", "need", "raw", "took", "booked", "unread"}
+    assert public == {"fixed", "symbols", "flag", "need", "raw", "took", "booked", "unread", "note", "inner"}

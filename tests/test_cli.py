@@ -370,7 +370,7 @@ def test_a_failed_audit_is_code_1(distest: Command, tmp_path: Path) -> None:
     assert "record 1 (full_sample, seed 0, repeat 0)" in ended.err
 
 
-@pytest.mark.parametrize("name", ["tune", "compare", "plan", "report", "show", "completion"])
+@pytest.mark.parametrize("name", ["tune", "compare", "report", "completion"])
 def test_names_of_later_commands_are_reserved(distest: Command, name: str) -> None:
     refused(distest(name, "--anything"), f"'distest {name}' is reserved for a later version")
 

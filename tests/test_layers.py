@@ -12,7 +12,7 @@ ROOT = Path(__file__).resolve().parent.parent
 PACKAGES = ("distest", "protocols", "analysis")
 
 GROUND = {"distest.errors"}
-BITS = GROUND | {"distest.kernels", "distest.bits"}
+BITS = GROUND | {"distest.kernels", "distest.bits", "distest.watch"}
 CODING = BITS | {"distest.codecs"}
 LEARNING = CODING | {"distest.coins", "distest.wire", "distest.data", "analysis.bounds"}
 RUNNING = LEARNING | {"distest.learning", "distest.catalog", "distest.candidates", "distest.spec", "distest.records"}
@@ -25,7 +25,8 @@ MAY: dict[str, set[str]] = {
     "distest.passage": set(),
     "distest.data": set(),
     "distest.kernels": set(),
-    "distest.bits": BITS - {"distest.bits"},
+    "distest.bits": GROUND | {"distest.kernels"},
+    "distest.watch": GROUND | {"distest.bits"},
     "distest.coins": GROUND | {"distest.kernels"},
     "distest.codecs": BITS,
     "distest.codecs.base": BITS,
@@ -48,6 +49,7 @@ MAY: dict[str, set[str]] = {
     | {"analysis.statistics"},
     "distest.coding_loss": RUNNING | {"distest.sgd"},
     "distest.audit": RUNNING | {"distest.experiment", "distest.training"},
+    "distest.showing": RUNNING | {"distest.audit", "distest.training"},
     "distest.rank": GROUND | {"distest.wire.turn"},
     "distest.launch": GROUND | {"distest.rank", "distest.passage"},
     "distest.warming": RUNNING | {"distest.sgd"},

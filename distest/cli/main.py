@@ -14,10 +14,11 @@ COMMANDS = {
     "tune": "Search step sizes and knobs of methods, and say what that has won.",
     "bounds": "Print every bound that applies to a problem.",
     "report": "Write a page about runs: figures, verdicts, bounds; one file, no network.",
+    "show": "Print a kept transcript: who said what, field by field.",
     "audit": "Replay kept transcripts from their bits and compare with the records.",
     "doctor": "Say in plain words what works on this machine.",
 }
-RESERVED = ("compare", "plan", "show", "completion")
+RESERVED = ("compare", "plan", "completion")
 
 
 class Lazy(click.Group):

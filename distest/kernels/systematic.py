@@ -48,6 +48,13 @@ def encode(samples: NDArray[np.int32], words: NDArray[np.uint64], sets: Sets) ->
     return out
 
 
+def members(word: int, sets: Sets) -> Ints:
+    """The symbols of the set that a word draws, int64 (size,), in the order of their places."""
+    offset = int(below(np.array([word], np.uint64), sets.period)[0])
+    points = np.arange(offset, int(sets.start[-1]), sets.period)
+    return np.searchsorted(sets.start, points, "right") - 1
+
+
 def count(codes: NDArray[np.uint8], words: NDArray[np.uint64], sets: Sets) -> tuple[Ints, Ints]:
     """How many servers named each symbol, and how many watched it, int64 (n,) each; the mirror of encode."""
     n = sets.start.size - 1

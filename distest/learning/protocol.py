@@ -11,6 +11,7 @@ from distest.coins import Coins, PublicCoins
 from distest.learning.norms import Pmf
 from distest.learning.servers import Servers
 from distest.learning.task import Family, Loss, Task
+from distest.watch import Watch
 from distest.wire.channel import Model, Tally
 from distest.wire.turn import Turn
 
@@ -79,6 +80,13 @@ class Protocol(ABC, Generic[State]):
     @abstractmethod
     def estimate(self, state: State) -> Pmf:
         """The estimate, float64 (n,); unbiased estimators need not be non-negative or sum to 1."""
+
+    def fields(self, party: int, message: Watch, state: State, coins: PublicCoins) -> None:
+        """Read one message of a party field by field, with a name for each: what `distest show` prints.
+
+        As `hear` does, from bits, public coins and the state before the turn. By default all of it is one field.
+        """
+        message.rest("message")
 
     def risk(self, pmf: Pmf) -> Risk | None:
         """The expected error for this p by the protocol's own formula, None where there is none."""

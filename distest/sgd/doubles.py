@@ -26,6 +26,7 @@ class Doubles(Compressor):
         start = reader.need(64 * d)
         x = bitpack.unpack(reader.raw()[0], start, 64, d).view(np.float64)
         reader.took(1, 64 * d)
+        reader.note("coordinates, float64", x)
         if not np.isfinite(x).all():
             raise WireError("a coordinate is not a finite number")
         return x

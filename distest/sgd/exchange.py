@@ -125,6 +125,12 @@ def flag() -> Messages:
     return Messages.of_symbols(np.zeros(1, np.uint8), 1)
 
 
+def read_flag(reader: BitReader) -> None:
+    """What `flag` wrote."""
+    reader.fixed(1, 1)
+    reader.note("a part without coordinates")
+
+
 def reread(message: Messages, code: Compressor, d: int, worker: int, coins: Coins) -> Vector:
     """What a message of a worker that lives here says: for its memory."""
     return code.decode(BitReader(message.data, message.n_bits), d, worker, coins.public)

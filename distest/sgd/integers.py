@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from distest.bits import BitReader, Messages, close, inside
 from distest.errors import WireError
 from distest.kernels import bitpack
-from distest.sgd.exchange import flag, parts
+from distest.sgd.exchange import flag, parts, read_flag
 from distest.sgd.link import Link
 
 Ints = NDArray[np.int64]
@@ -37,7 +37,9 @@ def read(reader: BitReader, count: int, most: int) -> Ints:
     width = int(inner.fixed(1, WIDTH_BITS)[0, 0])
     if width > 64:
         raise WireError(f"numbers of {width} bits are announced; 64 are the most")
+    inner.note("width of a number", [width])
     numbers = inner.fixed(count, width)[:, 0].view(np.int64)
+    inner.note(f"numbers of {width} bits, two's complement")
     close(reader, inner)
     if width:
         numbers = numbers << (64 - width) >> (64 - width)
@@ -87,7 +89,7 @@ def _by_parts(own: Callable[[int], Ints], count: int, most: int, link: Link) -> 
         if sums[owner].size:
             sums[owner] += read(reader, sums[owner].size, most)
         else:
-            reader.fixed(1, 1)
+            read_flag(reader)
 
     if workers > 1:
         link.swap(speak, hear)
@@ -100,7 +102,7 @@ def _by_parts(own: Callable[[int], Ints], count: int, most: int, link: Link) -> 
         if sums[owner].size:
             found[pieces[owner]] = read(reader, sums[owner].size, workers * most)
         else:
-            reader.fixed(1, 1)
+            read_flag(reader)
 
     link.board(tell, listen)
     return found

@@ -60,3 +60,4 @@ def unpack(reader: BitReader, bucket: int, levels: Levels, code: SparseCode, out
         size = min(bucket, out.size - place * bucket)
         raise WireError(_WRONG[status].format(size=size, top=distances.top(levels)))
     reader.took(1, end - start)
+    reader.note(f"norms and levels in Elias's code, {code}", out if scale is None else ())

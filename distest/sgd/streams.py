@@ -38,11 +38,14 @@ def unpack(
     """Norms, and the symbols in planes as `quantise.decode` takes them; books the message. Raises WireError."""
     parts = inside(reader)
     norms = checked_norms(parts.fixed(-(-d // bucket), 32)[:, 0])
+    parts.note("norms, float32", norms)
     count, half = quantise.present(norms, bucket, d), 1 << (levels.width - 1)
     if code == "rans":
         symbols = Rans(2 * half).decode_small(parts, (1, count))[0]
+        parts.note("table and stream of levels, rANS", symbols)
     else:
         folded = SignedOmega().decode_small(parts, (1, count))[0]
+        parts.note("levels in Elias omega, folded", folded)
         if folded.size and int(folded.max()) > 2 * half - 2:
             raise WireError(f"a level beyond {half - 1}")
         negative = (folded > 0) & (folded % 2 == 0)

@@ -36,20 +36,22 @@ def write(values: Vector, precision: Precision) -> Messages:
     return Messages.join([Messages(*head, 1, EXPONENT_BITS), body])
 
 
-def read(parts: BitReader, count: int, precision: Precision) -> Vector:
-    """`count` values, float32. Raises WireError where the bits end or one is not a finite number."""
+def read(parts: BitReader, count: int, precision: Precision, name: str = "values") -> Vector:
+    """`count` values, float32, noted by a name. Raises WireError where the bits end or one is not a finite number."""
     if count == 0:
         return np.zeros(0, np.float32)
     if precision == "float32":
         values = parts.fixed(count, 32)[:, 0].astype(np.uint32).view(np.float32)
     else:
         exponent = int(parts.fixed(1, EXPONENT_BITS)[0, 0]) + _LOWEST
+        parts.note("exponent of the values", [exponent])
         half = parts.fixed(count, 16)[:, 0].astype(np.uint16).view(np.float16)
         if exponent > _HIGHEST or not np.isfinite(half).all():
             raise WireError("a value is not a finite number")
         values = single(np.ldexp(half.astype(np.float64), exponent - 14))
     if not np.isfinite(values).all():
         raise WireError("a value is not a finite number")
+    parts.note(f"{name}, {precision}", values)
     return values
 
 
@@ -60,7 +62,7 @@ def write_magnitude(x: Vector) -> Messages:
 
 def read_magnitude(reader: BitReader) -> float:
     """What `write_magnitude` wrote. Raises WireError for what is below 0."""
-    value = float(read(reader, 1, "float32")[0])
+    value = float(read(reader, 1, "float32", "largest magnitude")[0])
     if value < 0:
         raise WireError(f"a largest magnitude of {value} is announced")
     return value

@@ -8,8 +8,10 @@ to decode it.
 
 import contextlib
 import hashlib
+import mmap
 import os
 import struct
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import BinaryIO
@@ -158,8 +160,23 @@ class Board:
     @classmethod
     def load(cls, path: Path) -> "Board":
         """Read a file. Raises WireError for anything that `save` cannot have written."""
+        return cls._read(path, path.read_bytes)
+
+    @classmethod
+    def mapped(cls, path: Path) -> "Board":
+        """The same with the bits left in the file, which must not change, until they are looked at."""
+
+        def whole() -> memoryview:
+            with open(path, "rb") as file:
+                empty = os.fstat(file.fileno()).st_size == 0  # which cannot be mapped
+                return memoryview(b"" if empty else mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ))
+
+        return cls._read(path, whole)
+
+    @classmethod
+    def _read(cls, path: Path, whole: Callable[[], bytes | memoryview]) -> "Board":
         try:
-            return _parse(path.read_bytes())
+            return _parse(whole())
         except (WireError, ModelError) as error:
             raise WireError(f"{path}: {error}") from None
         except OSError as error:
@@ -182,7 +199,7 @@ def _settle(file: BinaryIO) -> None:
     os.fsync(file.fileno())
 
 
-def _parse(data: bytes) -> Board:
+def _parse(data: bytes | memoryview) -> Board:
     if len(data) < _HEAD.size:
         raise WireError(f"the board ends at byte {len(data)}, in the middle of a header")
     magic, parties, turns = _HEAD.unpack_from(data)
@@ -193,7 +210,7 @@ def _parse(data: bytes) -> Board:
     return _posts(data, _HEAD.size, parties, turns)
 
 
-def _posts(data: bytes, at: int, parties: int, turns: int) -> Board:
+def _posts(data: bytes | memoryview, at: int, parties: int, turns: int) -> Board:
     """The board whose turns are the bytes from `at` on, all of them."""
 
     def take(form: struct.Struct) -> tuple[int, ...]:
@@ -239,7 +256,7 @@ def _posts(data: bytes, at: int, parties: int, turns: int) -> Board:
     return board
 
 
-def _edges(data: bytes, count: int, parties: int) -> Edges:
+def _edges(data: bytes | memoryview, count: int, parties: int) -> Edges:
     """The edges of a turn, which are all of the bytes."""
     if len(data) < count * _EDGE.size:
         raise WireError(f"the board ends inside the {count} edges of a turn")

@@ -51,6 +51,7 @@ class Channel:
         self._transport = transport
         self._wire_before = transport.wire_bytes
         self._turns: list[bytes] = []
+        self._reads: Callable[[NDArray[np.uint8], int], BitReader] = BitReader  # what blocks are heard by
         self._spoken_to = 0  # one-way: every party below this one has had its turn
 
     def exchange(self, turn: Turn, speak: Speak, hear: Hear) -> Tally | None:
@@ -335,7 +336,7 @@ class Channel:
 
     def _hear(self, turn: Turn, number: int, block: range, chunk: Chunk, hear: Hear) -> tuple[Tally, Heard]:
         """Decode one block and measure what was read."""
-        reader = BitReader(chunk.data, chunk.n_bits)
+        reader = self._reads(chunk.data, chunk.n_bits)
         try:
             tally = hear(block, reader)
         except DistestError as error:
@@ -349,12 +350,11 @@ class Channel:
             raise ModelError(f"{self._where(turn, block)}: {count} messages were read from {len(block)} servers")
         if _least(lengths) < 1:
             raise ModelError(f"{self._where(turn, block)}: a message was read from no bits; silence is information")
-        kept = chunk if self.board is not None else None
         n_bits = count * lengths if isinstance(lengths, int) else int(lengths.sum())
         mine = number % self._transport.size == self._transport.rank
         digest = block_digest(block, chunk) if mine or not self._is_shared(turn, chunk.n_bits) else b""
         longest = lengths if isinstance(lengths, int) else int(lengths.max())
-        return tally, Heard(number, block, lengths, n_bits, longest, digest, kept)
+        return tally, Heard(number, block, lengths, n_bits, longest, digest, None if self.board is None else chunk)
 
     def _hashed(self, turn: Turn, heard: list[Heard]) -> list[Heard]:
         """The same, each with its digest: those of large blocks on the board were made on one rank each."""

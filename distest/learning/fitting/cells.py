@@ -9,6 +9,7 @@ from distest.bits import BitReader, Messages
 from distest.codecs.fixed import Fixed
 from distest.learning.norms import Pmf
 from distest.learning.servers import Servers, within
+from distest.watch import Watch
 
 Ints = NDArray[np.int64]
 Floats = NDArray[np.float64]
@@ -110,6 +111,18 @@ def index_bits(cells: Cells) -> int:
 def message(servers: Servers, cells: Cells) -> Messages:
     """The cell of every sample of every server, in order, `index_bits` bits each; at least two cells."""
     return Fixed(len(cells)).pack(cells.find(servers.samples))
+
+
+def fields(message: Watch, s: int, cells: Cells) -> None:
+    """The fields of a message of s samples."""
+    edges = cells.edges.tolist()
+    code = Fixed(len(cells))
+    message.take("cell of a sample", code, s, lambda found: [between(edges[j], edges[j + 1]) for j in found])
+
+
+def between(first: int, stop: int) -> str:
+    """Symbols first..stop-1 in words."""
+    return f"symbols {first} to {stop - 1}" if stop - first > 1 else f"symbol {first}"
 
 
 def tally(reader: BitReader, speakers: range, s: int, cells: Cells) -> Ints:

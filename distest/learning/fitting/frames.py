@@ -8,6 +8,7 @@ integer arithmetic, so whoever knows the weights knows the blocks.
 """
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -16,6 +17,8 @@ from numpy.typing import NDArray
 from distest.bits import BitReader, Messages
 from distest.codecs.fixed import Fixed
 from distest.errors import WireError
+from distest.learning.fitting.cells import between
+from distest.watch import Watch
 
 Ints = NDArray[np.int64]
 Floats = NDArray[np.float64]
@@ -76,6 +79,16 @@ class Frames:
                 raise WireError(f"symbol {int(symbols.max())} is outside the domain of {self.n} symbols")
             named += np.bincount(symbols, minlength=self.n)
         return named
+
+    def fields(self, message: Watch, party: int, weights: Ints, size: int = 1) -> None:
+        """The fields of a message: a frame each. size: symbols of the domain in one of these here."""
+        for block in self.plan(range(party, party + 1), weights)[0].tolist():
+
+            def says(places: Sequence[int], before: int = block * self.width - 1) -> list[str]:
+                x = before + places[0]
+                return [between(x * size, (x + 1) * size) if places[0] else "no sample in it"]
+
+            message.take(f"first sample in block {block}: place, from 1", Fixed(self.width + 1), 1, says)
 
     def plan(self, parties: range, weights: Ints) -> Ints:
         """The block each frame of each server is about, int64 (len(parties), c), not falling along a row.

@@ -7,6 +7,7 @@ units, kept as steps / 2^shifts: both sides work with the same integers, and not
 """
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from functools import lru_cache
@@ -17,10 +18,13 @@ from numpy.typing import NDArray
 from distest.bits import BitReader, Messages, Words
 from distest.codecs.base import bit_length, ones
 from distest.codecs.elias_gamma import EliasGamma
+from distest.codecs.fixed import Fixed
+from distest.codecs.golomb import Golomb
 from distest.coins import PrivateCoins
 from distest.errors import WireError
 from distest.kernels import bitpack, haar, prefix
 from distest.learning.norms import Pmf
+from distest.watch import Watch
 
 Ints = NDArray[np.int64]
 Floats = NDArray[np.float64]
@@ -136,6 +140,21 @@ def tally(reader: BitReader, m: int, here: Grid) -> Ints:
         raise WireError(f"some message behind bit {at} is no list of coefficients")
     reader.took(m, lengths)
     return sums
+
+
+def fields(message: Watch, here: Grid) -> None:
+    """The fields of a message: how many coefficients it has, then of each the gap, the size and the sign."""
+    many = message.take("number of coefficients, plus 1", EliasGamma())[0] - 1
+    code = Golomb(int(haar.golomb_parameter(here.places, np.array([many]))[0]))
+    place = -1
+    for _ in range(many):
+
+        def says(gap: Sequence[int], first: int = place + 1) -> list[str]:
+            return [f"node {first + gap[0]}"]  # the root is node 0
+
+        place += 1 + message.take("gap to the next node", code, 1, says)[0]
+        message.take("multiple of the step, its size", EliasGamma())
+        message.take("its sign", Fixed(2), 1, lambda sign: ["-" if sign[0] else "+"])
 
 
 def levels(sums: Ints, here: Grid, m: int, threshold: bool) -> Pmf:

@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterator
 import numpy as np
 
 from distest.bits import BitReader, Messages
+from distest.codecs.fixed import Fixed
 from distest.coins import PublicCoins
 from distest.errors import UsageError
 from distest.kernels import linear_hash
@@ -20,6 +21,7 @@ from distest.learning.fitting import one_sample
 from distest.learning.norms import Pmf
 from distest.learning.servers import Servers
 from distest.learning.task import Task
+from distest.watch import Watch
 
 RowsOf = Callable[[range], Rows]
 _PART = 1 << 14
@@ -75,6 +77,12 @@ def tally(reader: BitReader, speakers: range, t: int, bits: int, rows: RowsOf) -
     for at, part in _parts(speakers):
         linear_hash.accumulate(codes[at], rows(part), sums)
     return sums
+
+
+def fields(message: Watch, party: int, t: int, rows: RowsOf) -> None:
+    """The fields of a message: bit j, of the highest row first, is the parity of row j and the sample."""
+    for row in reversed(rows(range(party, party + 1))[:, 0].tolist()):
+        message.take(f"parity of the sample and {row:0{t}b}", Fixed(2))
 
 
 def _parts(parties: range) -> Iterator[tuple[slice, range]]:

@@ -11,6 +11,7 @@ is a function of how often the coordinate was visited before.
 """
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache, lru_cache
 
@@ -18,12 +19,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from distest.bits import BitReader, Messages
+from distest.codecs.fixed import Fixed
 from distest.errors import UsageError
 from distest.kernels import watched
 from distest.learning.norms import Pmf
 from distest.learning.protocol import Risk
 from distest.learning.servers import Servers, within
 from distest.learning.task import Task
+from distest.watch import Watch
 
 Ints = NDArray[np.int64]
 Bits = NDArray[np.uint8]
@@ -105,6 +108,15 @@ class Design:
         flags = unpacked(reader, len(speakers), self.bits)
         return watched.count(flags, speakers, self.asked, order(self.s), len(table(self.s)))
 
+    def fields(self, message: Watch, party: int, what: str) -> None:
+        """The fields of a message: a question about the count of a `what` each."""
+        cycle, asked = order(self.s), questions(self.s)
+        for visit in range(party * self.bits, (party + 1) * self.bits):
+            round, x = divmod(visit, self.asked)
+            level, phase = asked[cycle[round % cycle.size]]
+            question = f"count of {what} {x}: frac(Y/P_{level}{' + 1/4' if phase else ''}) < 1/2"
+            message.take(question, Fixed(2), 1, yes_or_no)
+
     def often(self, servers: int) -> Ints:
         """How often servers 0..servers-1 ask each coordinate each question, int64 (asked, 2J + 1)."""
         visits, rest = divmod(servers * self.bits, self.asked)
@@ -116,6 +128,11 @@ class Design:
         full, part = np.divmod(each, cycle.size)
         asked: Ints = full[:, None] * begun[-1] + begun[part]
         return asked
+
+
+def yes_or_no(values: Sequence[int]) -> list[str]:
+    """Answers in words."""
+    return ["yes" if value else "no" for value in values]
 
 
 def symbols_asked(n: int) -> int:

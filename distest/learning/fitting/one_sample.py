@@ -1,11 +1,16 @@
 """What the protocols share in which every server has one sample and a few bits: what they refuse, and why."""
 
+from collections.abc import Sequence
+from itertools import accumulate
+
 import numpy as np
 from numpy.typing import NDArray
 
+from distest.codecs.fixed import Fixed
 from distest.errors import UsageError
 from distest.learning.servers import Servers, within
 from distest.learning.task import Task
+from distest.watch import Watch
 
 BITS_MAX = 8  # a message is packed from one byte
 
@@ -34,6 +39,26 @@ def group_size(name: str, task: Task, m: int, bits: int) -> int:
             f"watch {m * size} of n={task.n} symbols; {-(-task.n // size)} would do"
         )
     return size
+
+
+def fields(message: Watch, bits: int, first: int, n: int) -> None:
+    """The one field of a message about the 2^bits - 1 symbols from `first` on, around the domain."""
+    fields_of(message, bits, [(first + place) % n for place in range((1 << bits) - 1)])
+
+
+def fields_of(message: Watch, bits: int, watched: Sequence[int | None], what: str = "symbol") -> None:
+    """The same for a list of watched symbols, or prefixes; None where a place has none."""
+
+    def says(codes: Sequence[int]) -> list[str]:
+        named = [watched[code - 1] if 0 < code <= len(watched) else None for code in codes]
+        return [f"{what} {x}" if x is not None else "none of those watched" for x in named]
+
+    message.take("place among those watched, from 1", Fixed(1 << bits), 1, says)
+
+
+def behind_gaps(gaps: Sequence[int]) -> list[str]:
+    """The symbols that gaps lead to, in words."""
+    return [f"symbol {x}" for x in accumulate(gaps)]
 
 
 def symbols(servers: Servers, n: int) -> NDArray[np.int32]:

@@ -6,6 +6,7 @@ taken for symbols, again and again until l bits are enough: each such step is a 
 finer tier has half of the servers that are left.
 """
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -21,6 +22,7 @@ from distest.learning.norms import Pmf
 from distest.learning.protocol import Risk
 from distest.learning.servers import Servers
 from distest.learning.task import Task
+from distest.watch import Watch
 
 Ints = NDArray[np.int64]
 Floats = NDArray[np.float64]
@@ -97,11 +99,21 @@ class Refinement:
         """The mirror of `say_masses`: reports that said 1 by block and question, int64 (t * questions,)."""
         return self.masses.tally(reader, speakers).ravel()
 
+    def fields_of_masses(self, message: Watch, party: int) -> None:
+        """The fields of a message of reports on masses."""
+        self.masses.fields(message, party, "block")
+
+    def fields_of_frames(self, message: Watch, party: int, tier: int, weights: Ints) -> None:
+        """The fields of a message of a tier."""
+        self.tiers[tier].fields(message, party, weights, self._size(tier))
+
+    def _size(self, tier: int) -> int:
+        """Symbols of the domain in a symbol of a tier."""
+        return math.prod(finer.width for finer in self.tiers[tier + 1 :])
+
     def _symbols(self, servers: Servers, tier: int) -> NDArray[np.int32]:
         """The samples in the symbols of a tier. Raises UsageError for a sample outside the domain."""
-        size = 1
-        for finer in self.tiers[tier + 1 :]:
-            size *= finer.width
+        size = self._size(tier)
         samples = one_bit.checked(servers, self.task.n).samples
         return samples if size == 1 else samples // np.int32(size)
 

@@ -16,6 +16,7 @@ from distest.learning.fitting.cells import Cells, Ints
 from distest.learning.norms import Pmf
 from distest.learning.servers import Servers, within
 from distest.learning.task import Task
+from distest.watch import Watch
 from distest.wire.turn import Turn
 
 Merge = Callable[[Cells, Ints, int], Cells]
@@ -62,6 +63,14 @@ def hear(speakers: range, reader: BitReader, stage: Stage, task: Task) -> Ints:
     if stage.cells is not None:
         return cells.tally(reader, speakers, task.s, stage.cells)
     return Fixed(task.n).count(reader, (len(speakers), task.s))
+
+
+def fields(message: Watch, stage: Stage, task: Task) -> None:
+    """The fields of a message: samples in stage 1, cells in stage 2."""
+    if stage.cells is not None:
+        cells.fields(message, task.s, stage.cells)
+    else:
+        message.take("sample", Fixed(task.n), task.s)
 
 
 def fold(stage: Stage, tally: Ints, per_cell: int) -> Stage:

@@ -91,7 +91,7 @@ class HadamardDither(Compressor):
         reader.need(d // (2 * self.block) * rotation.SCALE_BITS)
         parts = rotation.segments(d, self.block)
         data, at, limit = reader.raw()
-        inner = BitReader(data, limit, at)
+        inner = reader.inner()
         scales = rotation.read_scales(inner, len(parts))
         words = _words(d, worker, coins)
         contexts, z = np.empty(d, np.uint8), np.zeros(d, np.float32)
@@ -118,6 +118,7 @@ class HadamardDither(Compressor):
             place = far + (starts - np.concatenate(([0], ends[:-1])))[own]
             z[place] = _far_numbers(inner, place, most, words) * step
         reader.took(1, limit - at - inner.unread())
+        reader.note("multiples of the step, rANS, and those beyond its table in Elias gamma", symbols)
         return rotation.turned_back(z, scales, self.block, coins, worker)
 
     def distortion(self, d: int) -> float:

@@ -54,6 +54,7 @@ class Identity(Compressor):
             out.view(np.uint32)[...] <<= np.uint32(16)
         if not np.isfinite(out).all():
             raise WireError("a coordinate is not a finite number")
+        reader.note(f"coordinates, {self.precision}", out)
 
     def distortion(self, d: int) -> float:
         return float("inf") if self.precision == "float16" else _ROUNDING[self.precision]

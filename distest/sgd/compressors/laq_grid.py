@@ -61,6 +61,8 @@ class LaqGrid(Compressor):
         if self.grid == "odd" and count and int(symbols.max()) >= self._points:
             raise WireError(f"a coordinate names point {int(symbols.max())} of a grid of {self._points}")
         reader.took(1, 32 * number + count * self.bits)
+        reader.note("radii, float32", radii, 32 * number)
+        reader.note(f"points of the grid, {self.bits} bits each", symbols)
         return self._values(radii, symbols, d)
 
     def told(self, x: Vector, worker: int, coins: Coins) -> tuple[Vector, Callable[[], Messages]]:

@@ -43,6 +43,8 @@ class Natural(Compressor):
         bits = np.minimum(data[:d].astype(np.uint32) << np.uint32(23), _HIGHEST)
         bits |= np.unpackbits(data[d : d + (d + 7) // 8], count=d).astype(np.uint32) << np.uint32(31)
         x: Vector = bits.view(np.float32)
+        reader.note("exponents, 8 bits each", x, 8 * d)
+        reader.note("signs")
         return x
 
     def distortion(self, d: int) -> float:

@@ -90,14 +90,17 @@ class Ternary(Compressor):
     def decode(self, reader: BitReader, d: int, worker: int, coins: PublicCoins) -> Vector:
         parts = inside(reader)
         mode = int(parts.fixed(1, MODE_BITS)[0, 0])
+        parts.note("how trits are coded", [mode])
         x = np.zeros(d, np.float32)
         if mode != NOTHING:
             scale = np.float32(numbers.read_magnitude(parts))
             if mode == SPARSE:
                 places = indices.read_counted(parts, d)
                 x[places] = np.where(parts.symbols(places.size, 1) == 1, -scale, scale)
+                parts.note("signs")
             else:
                 x[...] = np.array([0, scale, -scale], np.float32)[_trits(parts, mode, d)]
+                parts.note("trits", x)
         close(reader, parts)
         return x
 

@@ -70,6 +70,7 @@ class TwosComplement(Compressor):
     def decode(self, reader: BitReader, d: int, worker: int, coins: PublicCoins) -> Vector:
         parts = inside(reader)
         unit = checked_norms(parts.fixed(1, 32)[:, 0])[0]
+        parts.note("unit, float32", [unit])
         if unit == 0:
             close(reader, parts)
             return np.zeros(d, np.float32)
@@ -88,6 +89,7 @@ class TwosComplement(Compressor):
         else:
             codes = bitpack.unpack(parts.raw()[0], start, self.bits, d).view(np.int64)
         parts.took(1, d * self.bits)
+        parts.note(f"units of {self.bits} bits, two's complement", codes)
         return codes - ((codes >> (self.bits - 1)) << self.bits)
 
     def error(self, x: Vector) -> float:

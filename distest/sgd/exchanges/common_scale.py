@@ -15,7 +15,7 @@ from distest.sgd.buckets import check_bits
 from distest.sgd.compressor import Compressor
 from distest.sgd.compressors.identity import Identity
 from distest.sgd.compressors.ternary import Ternary
-from distest.sgd.exchange import Exchange, Length, Own, Sent, flag, parts
+from distest.sgd.exchange import Exchange, Length, Own, Sent, flag, parts, read_flag
 from distest.sgd.link import Link
 from distest.sgd.problem import Vector
 from distest.wire.turn import Direction
@@ -115,6 +115,7 @@ class CommonScale(Exchange):
             data = bitpack.cut(reader.raw()[0], start, n_bits)
             quantise.decode(data, one, sizes[owner], levels, sums[owner], 1.0)
             reader.took(1, n_bits)
+            reader.note(f"levels of {self.bits} bits")
 
         def speak(worker: int, owner: int) -> Messages:
             return code(worker, owner) if sizes[owner] else flag()
@@ -123,7 +124,7 @@ class CommonScale(Exchange):
             if sizes[owner]:
                 add(owner, reader)
             else:
-                reader.fixed(1, 1)
+                read_flag(reader)
 
         if link.workers > 1:
             link.swap(speak, hear)
@@ -151,10 +152,11 @@ class CommonScale(Exchange):
         def decode(owner: int, reader: BitReader) -> None:
             count = sums[owner].size
             if not count:
-                reader.fixed(1, 1)
+                read_flag(reader)
                 return
             inner = inside(reader)
             found = inner.symbols(count, width) if width <= 8 else inner.fixed(count, width)[:, 0]
+            inner.note(f"sums of levels, {width} bits each", found)
             close(reader, inner)
             if int(found.max()) > 2 * most:
                 raise WireError(f"a sum is beyond {most} levels, the most that {link.workers} workers have")

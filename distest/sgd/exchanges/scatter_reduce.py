@@ -8,7 +8,7 @@ import numpy as np
 from distest.bits import BitReader, Messages
 from distest.coins import Coins
 from distest.sgd.compressor import Compressor
-from distest.sgd.exchange import Exchange, Length, Own, Sent, flag, parts, reread
+from distest.sgd.exchange import Exchange, Length, Own, Sent, flag, parts, read_flag, reread
 from distest.sgd.link import Link
 from distest.sgd.problem import Vector
 from distest.wire.turn import Direction
@@ -61,7 +61,7 @@ class ScatterReduce(Exchange):
 
         def hear(worker: int, owner: int, reader: BitReader) -> None:
             if not sizes[owner]:
-                reader.fixed(1, 1)
+                read_flag(reader)
             elif owner in means:
                 compressor.add(reader, sizes[owner], worker, here[owner].public, means[owner], float(share))
             else:  # a replay, where nobody has a vector
@@ -87,7 +87,7 @@ class ScatterReduce(Exchange):
             if sizes[owner]:
                 code.fill(reader, owner, told.public, mean[pieces[owner]])
             else:
-                reader.fixed(1, 1)
+                read_flag(reader)
 
         link.board(encode, decode)
         if sent is not None:

@@ -60,7 +60,7 @@ class LagPs(Lazy):
         def decode(worker: int, reader: BitReader) -> None:
             if worker in asked:
                 memories.table[worker] = code.read(reader, memories.table[worker], worker, here.public)
-            elif reader.fixed(1, 1)[0, 0]:
+            elif reader.flag():
                 raise WireError(f"worker {worker} was not asked and says something")
 
         link.up(encode, decode)
@@ -84,7 +84,9 @@ class LagPs(Lazy):
 
             def decode(worker: int, reader: BitReader) -> None:
                 parts = inside(reader)
-                if parts.fixed(1, 1)[0, 0]:
+                speaks = bool(parts.fixed(1, 1)[0, 0])
+                parts.note("whether the worker is asked", [int(speaks)])
+                if speaks:
                     asked.add(worker)
                     views.append(code.read(parts, zero, link.workers, here.public))
                 close(reader, parts)
