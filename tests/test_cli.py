@@ -1,12 +1,11 @@
 """The command: what it prints, what it keeps, and one sentence and the right exit code for all that is wrong."""
 
-import importlib
 import json
 import os
 import subprocess
 import sys
 from collections.abc import Callable
-from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -14,6 +13,8 @@ import pytest
 
 from distest import catalog, launch, rank, records
 from distest.learning import population
+from tests import command
+from tests.command import Ended
 
 ROOT = Path(launch.__file__).parents[1]
 KEYS = {
@@ -25,45 +26,10 @@ KEYS = {
 SMALL = ["--n", "9", "--m", "60", "--distribution", "zipf"]
 
 
-@dataclass(frozen=True)
-class Ended:
-    """How a command ended."""
-
-    code: int
-    out: str
-    err: str
-
-
-class _LeftError(Exception):
-    """Stands for the end of the process; its argument is the exit code."""
-
-
 @pytest.fixture
 def distest(monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]) -> Callable[..., Ended]:
-    """`python -m distest ...` in this process: the whole of `__main__.main` but for the end of the process."""
-
-    def leave(code: int) -> NoReturn:
-        raise _LeftError(code)
-
-    monkeypatch.setattr(rank, "leave", leave)
-    main = importlib.import_module("distest.__main__").main
-
-    def command(*arguments: str) -> Ended:
-        capfd.readouterr()
-        monkeypatch.setattr(sys, "argv", ["distest", *arguments])
-        code = -1
-        try:
-            main()
-        except _LeftError as left:
-            code = int(left.args[0])
-        except SystemExit as left:
-            code = left.code if isinstance(left.code, int) else 1
-        sys.stdout.flush()
-        sys.stderr.flush()
-        said = capfd.readouterr()
-        return Ended(code, said.out, said.err)
-
-    return command
+    """`python -m distest ...` in this process."""
+    return partial(command.here, monkeypatch, capfd)
 
 
 def process(*arguments: str, **settings: str) -> Ended:

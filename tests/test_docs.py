@@ -5,7 +5,10 @@ import importlib
 import pkgutil
 import re
 import shlex
+import subprocess
+import sys
 from pathlib import Path
+from types import ModuleType
 
 import click
 import pytest
@@ -15,10 +18,18 @@ import distest
 import protocols
 from distest import catalog, spec
 from distest.cli.main import COMMANDS, cli
+from tests import command, documents
 
 ROOT = Path(__file__).resolve().parents[1]
+SITE = sorted(p for part in (".", "tutorials", "concepts") for p in (ROOT / "docs" / part).glob("*.md"))
+PAGES = [p for p in SITE if "```" in p.read_text("utf-8")]  # of the site, with code
 DOCUMENTS = [p for p in (ROOT / "README.md", ROOT / "CONTRIBUTING.md", ROOT / "ARCHITECTURE.md") if p.exists()]
 _FENCE = re.compile(r"^```\w*\n(.*?)^```", re.MULTILINE | re.DOTALL)
+
+
+def named(page: Path) -> str:
+    """A page of the site as tests are named."""
+    return str(page.relative_to(ROOT / "docs"))
 
 
 def commands() -> list[tuple[str, str]]:
@@ -83,6 +94,67 @@ def specs_of(given: dict[str, object]) -> spec.Table:
         spec.assign(table, setting)
     assert table["protocols"]
     return table
+
+
+@pytest.mark.parametrize("page", PAGES, ids=named)
+def test_a_page_of_the_site_does_what_it_shows(
+    page: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    """Its blocks run one after the other, and print what stands below them. A file in protocols/ is a protocol."""
+    monkeypatch.setattr(protocols, "__path__", [*protocols.__path__, str(tmp_path / "protocols")])
+    monkeypatch.setattr(sys, "path", [*sys.path])
+    for cached in (catalog.names, catalog.find):
+        cached.cache_clear()
+
+    def run(words: list[str]) -> str:
+        ended = command.here(monkeypatch, capfd, *words)
+        return ended.out + ended.err
+
+    def held(what: str, shown: str, printed: str) -> None:
+        assert documents.difference(shown, printed) == "", what
+
+    before = set(sys.modules)
+    try:
+        documents.run(page.read_text("utf-8"), tmp_path, run, held)
+    finally:
+        catalog.names.cache_clear()
+        catalog.find.cache_clear()
+        for name in set(sys.modules) - before:
+            if str(tmp_path) in (getattr(sys.modules[name], "__file__", None) or ""):
+                del sys.modules[name]  # the next page may have a file of this name
+
+
+@pytest.mark.parametrize("page", PAGES, ids=named)
+def test_what_a_page_does_not_run_is_a_command_for_another_program_or_for_ranks(page: Path) -> None:
+    for block in documents.blocks(page.read_text("utf-8")):
+        for one in documents.typed(block) if block.language == "console" else ():
+            line = shlex.join(one.words)
+            assert one.runs or "--ranks" in one.words or line.startswith(documents.NOT_RUN), line
+            for word in one.words:
+                if word.startswith("scripts/"):
+                    assert (ROOT / word).exists(), line
+
+
+@pytest.mark.mpi
+@pytest.mark.parametrize("page", [p for p in PAGES if "--ranks" in p.read_text("utf-8")], ids=named)
+def test_what_a_page_runs_on_ranks_runs(page: Path, tmp_path: Path, mpi: ModuleType) -> None:
+    """Its files are written, its commands with --ranks are run; one page at a time, 60 seconds at most."""
+    for block in documents.blocks(page.read_text("utf-8")):
+        if block.language == "python" and block.title.endswith(".py"):
+            (tmp_path / block.title).write_text(block.text, encoding="utf-8")
+        for one in documents.typed(block) if block.language == "console" else ():
+            if "--ranks" in one.words:
+                line = [sys.executable, "-m", "distest", *one.words[1:], "--limit", "50"]
+                ended = subprocess.run(line, cwd=tmp_path, capture_output=True, text=True, timeout=60, check=False)
+                assert ended.returncode == 0, ended.stderr
+
+
+def test_what_is_shown_and_what_is_printed_may_differ_by_dots_and_last_places_alone() -> None:
+    shown = "loss   bits  seconds\n───\n1.203  4,016  ...\n"
+    assert documents.difference(shown, "loss bits seconds\n─────\n1.204  4,016  0.13\n") == ""
+    assert documents.difference("", "anything") == ""
+    for wrong in ("1.25  4,016", "1.203  4,017", "1.203", "1.203  4,016  0.1\nmore"):
+        assert documents.difference(shown.replace("...", "0.1"), f"loss bits seconds\n─\n{wrong}  0.1\n") != ""
 
 
 @pytest.mark.parametrize("document", DOCUMENTS, ids=lambda p: p.name)
