@@ -80,6 +80,8 @@ def main() -> int:
         sys.stdout.write(why(result))
     total = sum(result.seconds for result in results)
     sys.stdout.write(f"{len(results) - len(failed)} of {len(results)} experiments pass, {total:.0f} s of runs\n")
+    if options.json:
+        options.json.write_text(json.dumps(verdicts(results, shown), indent=1, ensure_ascii=False), encoding="utf-8")
     if options.write and not failed:
         options.write.write_text(document(known, results, shown), encoding="utf-8")
     return 1 if failed else 0
@@ -93,6 +95,7 @@ def parse() -> argparse.Namespace:
     parser.add_argument("--plant", metavar="E3", help="plant this experiment's error: it has to fail")
     parser.add_argument("--write", type=Path, metavar="docs/theory.md", help="write the table, if everything passes")
     parser.add_argument("--jobs", type=int, default=2, help="experiments at a time")
+    parser.add_argument("--json", type=Path, metavar="FILE", help="write verdicts there, as the scripts of papers do")
     options = parser.parse_args()
     if options.write and (options.quick or options.only or options.plant):
         parser.error("--write is for a full run: without --quick, --only and --plant")
@@ -234,6 +237,25 @@ def rows(results: list[Result]) -> list[Record]:
                 }
             )
     return found
+
+
+def verdicts(results: list[Result], shown: list[Record]) -> Record:
+    """The checks, and whether planted errors are caught, as scripts/reproduce has verdicts."""
+    found = [
+        {
+            "paper": row[""],
+            "claim": " ".join(filter(None, (row["what"], row["at"] and f"at {row['at']}"))) + f": {row['expected']}",
+            "number": f"{row['measured']} ({row['interval']})",
+            "holds": "yes" if row["verdict"] == "pass" else "no",
+            "reason": "",
+        }
+        for row in shown
+    ]
+    for result in results:
+        caught = "; ".join(result.caught)
+        claim = "an error planted in the records is caught"
+        found.append({"paper": result.name, "claim": claim, "number": caught, "holds": "yes" if caught else "no", "reason": ""})
+    return {"script": "theory", "verdicts": [] if any(result.error for result in results) else found}
 
 
 def why(result: Result) -> str:
