@@ -38,6 +38,7 @@ DOCUMENTS = {"ARCHITECTURE.md": "house/architecture.md", "CONTRIBUTING.md": "hou
              "CHANGELOG.md": "house/changelog.md"}  # fmt: skip
 HOMES = {**DOCUMENTS, "README.md": "index.md", "docs/theory.md": "theory.md", "docs/bounds.md": "bounds.md",
          "docs/reproduction.md": "reproduction.md"}  # fmt: skip
+MATHEMATICS = ("bounds.md", "theory.md", "reproduction.md")
 # what a browser fetches without being asked
 ELSEWHERE = re.compile(r"""<(?:script|img|iframe|source)[^>]*\ssrc=["']?(?:https?:)?//|<link[^>]*\shref=["']?(?:https?:)?//"""
                        r"""(?![^>]*rel=["']?canonical)|url\(["']?(?:https?:)?//|@import\s+["'](?:https?:)?//""")  # fmt: skip
@@ -51,6 +52,14 @@ def on_files(files: Files, config: Any, **_: Any) -> Files:
     for path, content in made.items():
         files.append(File.generated(config, path, content=content))
     return files
+
+
+def on_page_markdown(text: str, page: Any, **_: Any) -> str:
+    """Write the brackets of inner products, <v, S>, so that no reader of Markdown takes them for HTML."""
+    if page.file.src_uri not in MATHEMATICS:
+        return text
+    parts = re.split(r"(^```.*?^```$|`[^`\n]+`|^ {4}[^\n]*$)", text, flags=re.MULTILINE | re.DOTALL)
+    return "".join(part if number % 2 else part.replace("<", "&lt;") for number, part in enumerate(parts))
 
 
 def on_post_build(config: Any, **_: Any) -> None:
