@@ -254,7 +254,9 @@ def verdicts(results: list[Result], shown: list[Record]) -> Record:
     for result in results:
         caught = "; ".join(result.caught)
         claim = "an error planted in the records is caught"
-        found.append({"paper": result.name, "claim": claim, "number": caught, "holds": "yes" if caught else "no", "reason": ""})
+        found.append(
+            {"paper": result.name, "claim": claim, "number": caught, "holds": "yes" if caught else "no", "reason": ""}
+        )
     return {"script": "theory", "verdicts": [] if any(result.error for result in results) else found}
 
 

@@ -22,7 +22,7 @@ NEAR = 0.02
 _BLOCK = re.compile(r"^```(\w+)([^\n]*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 _TITLE = re.compile(r'title="([^"]+)"')
 _NUMBER = re.compile(r"-?\d+\.\d+(?:e[-+]?\d+)?")
-# commands for a fresh machine, for other programs' start, or longer than a test may take: those files are there, at least
+# commands of other programs, for a fresh machine, or longer than a test may take; files that they name are there
 NOT_RUN = ("pip ", "mpirun ", "scripts/", "python scripts/", "mkdocs ")
 
 
@@ -103,7 +103,9 @@ def difference(shown: str, printed: str) -> str:
     found = re.fullmatch(rf"\s*{pattern}\s*", re.sub(r"─+", "─", printed))
     if found is None:
         return f"shown:\n{shown}\nprinted:\n{printed}"
-    far = [f"{a} is shown, {b} printed" for a, b in zip(numbers, map(float, found.groups()), strict=True) if apart(a, b)]
+    far = [
+        f"{a} is shown, {b} printed" for a, b in zip(numbers, map(float, found.groups()), strict=True) if apart(a, b)
+    ]
     return "; ".join(far)
 
 

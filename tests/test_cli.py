@@ -11,7 +11,7 @@ from typing import Any, NoReturn
 
 import pytest
 
-from distest import catalog, launch, rank, records
+from distest import catalog, launch, records
 from distest.learning import population
 from tests import command
 from tests.command import Ended

@@ -1,9 +1,9 @@
 """What scripts/reproduce/all does once distest is installed: run everything, gather verdicts, write one page.
 
-Each script of this folder that ends in verdicts is a job, and so is each experiment of scripts/check_theory. A job is a
-process with a time limit; one that fails does not stop the others. Its verdicts are kept under out/reproduce, by commit,
-so that an interrupted run goes on where it was; where files of the code are changed, nothing is taken from before. The
-page is written as Markdown and as HTML, with whatever has been found by then.
+Each script of this folder that ends in verdicts is a job, and so is each experiment of scripts/check_theory. A job is
+a process with a time limit; one that fails does not stop the others. Its verdicts are kept under out/reproduce, by
+commit, so that an interrupted run goes on where it was; where files of the code are changed, nothing is taken from
+before. The page is written as Markdown and as HTML, with whatever has been found by then.
 """
 
 import argparse
@@ -29,6 +29,7 @@ LIMIT_S = {False: 2400.0, True: 300.0}  # of one job, full and quick; the longes
 # the longest first, so that the last two end together; what is not named here comes before
 LONGEST = ("sketched_sgd", "scalecom", "nuqsgd", "qadagrad", "laq", "lag", "decentralised", "gspar", "asylpg")
 LAST = ("flagship",)
+PROCESSES: set[subprocess.Popen[bytes]] = set()  # of jobs that run now
 
 
 @dataclass(frozen=True)
@@ -46,7 +47,7 @@ def papers(quick: bool) -> list[Job]:
     found = {}
     for path in sorted(HERE.glob("*.py")):
         text = path.read_text("utf-8")
-        if "\n    return out.end()\n\n\nif __name__" in text:
+        if "Verdicts(" in text and "\nif __name__" in text:
             words = (str(path.relative_to(ROOT)), *(["--quick"] if quick else []))
             found[path.stem] = Job(path.stem, described(text), " ".join(("python", *words)), words)
     order = [name for name in found if name not in (*LONGEST, *LAST)]
@@ -80,6 +81,7 @@ def experiments(quick: bool) -> list[Job]:
 
 def main() -> int:
     """Exit code 0 where every job ends and no claim fails without a known reason, else 1."""
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # as Ctrl-C: nothing goes on behind our back
     options = parse()
     jobs = papers(options.quick) + experiments(options.quick)
     chosen = [job for job in jobs if not options.only or job.name in options.only]
@@ -89,18 +91,22 @@ def main() -> int:
     folder.mkdir(parents=True, exist_ok=True)
     start = time.monotonic()
     results: dict[str, Shown] = {}
+    pool = concurrent.futures.ThreadPoolExecutor(options.jobs)
     try:
-        with concurrent.futures.ThreadPoolExecutor(options.jobs) as pool:
-            running = {pool.submit(result, job, folder, options): job for job in chosen}
-            for done in concurrent.futures.as_completed(running):
-                job, shown = running[done], done.result()
-                results[job.name] = shown
-                say(f"{len(results):2} of {len(chosen)}  {job.name}: {shown.summary}, {shown.seconds:.0f} s")
-    finally:  # an interrupted run shows what it has
+        running = {pool.submit(result, job, folder, options): job for job in chosen}
+        for done in concurrent.futures.as_completed(running):
+            job, shown = running[done], done.result()
+            results[job.name] = shown
+            say(f"{len(results):2} of {len(chosen)}  {job.name}: {shown.summary}, {shown.seconds:.0f} s")
+    finally:  # an interrupted run leaves no process, and shows what it has
+        pool.shutdown(wait=False, cancel_futures=True)
+        for process in list(PROCESSES):
+            stop(process)
         ordered = [results[job.name] for job in jobs if job.name in results]
         write(ordered, options, folder)
     bad = [shown.name for shown in ordered if not shown.well]
-    say(f"{len(ordered) - len(bad)} of {len(ordered)} are well after {time.monotonic() - start:.0f} s: {KEPT}/reproduction.html")
+    seconds = time.monotonic() - start
+    say(f"{len(ordered) - len(bad)} of {len(ordered)} are well after {seconds:.0f} s: {KEPT}/reproduction.html")
     for shown in ordered:
         for line in shown.complaints():
             say(line)
@@ -155,17 +161,20 @@ def carried_out(job: Job, folder: Path, limit_s: float) -> Shown:
     with open(printed, "wb") as out:
         running = subprocess.Popen(
             [sys.executable, *job.words, "--json", str(found)],
-            cwd=ROOT, stdout=out, stderr=subprocess.STDOUT, env={**os.environ, "PYTHONPATH": path}, start_new_session=True,
-        )  # fmt: skip
+            cwd=ROOT,
+            env={**os.environ, "PYTHONPATH": path},
+            stdout=out,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,
+        )
+        PROCESSES.add(running)
         try:
             running.wait(limit_s)
             error = "" if running.returncode == 0 else f"it ended with code {running.returncode}"
         except subprocess.TimeoutExpired:
             error = f"it was stopped after {limit_s:.0f} s"
-        finally:
-            if running.poll() is None:
-                os.killpg(running.pid, signal.SIGKILL)
-                running.wait()
+            stop(running)
+        PROCESSES.discard(running)
     verdicts: list[dict[str, Any]] = []
     if found.exists():
         verdicts = json.loads(found.read_text("utf-8"))["verdicts"]
@@ -174,6 +183,13 @@ def carried_out(job: Job, folder: Path, limit_s: float) -> Shown:
         last = printed.read_text("utf-8", "replace").strip().splitlines()[-1:]
         error = f"{error or 'it gave no verdict'}: {' '.join(last)[:300]}"
     return Shown(job.name, *job.about, job.command, time.monotonic() - start, verdicts, error)
+
+
+def stop(process: subprocess.Popen[bytes]) -> None:
+    """End a job and all that it has started."""
+    if process.poll() is None:
+        os.killpg(process.pid, signal.SIGKILL)
+        process.wait()
 
 
 def write(results: list[Shown], options: argparse.Namespace, folder: Path) -> None:

@@ -7,10 +7,10 @@ from dataclasses import dataclass
 from typing import Any
 
 INTRO = (
-    "Written by `scripts/reproduce/all{flags} --write docs/reproduction.md` on {day}, from {commit}; do not edit. Each "
-    "script holds claims of a paper against runs made here, on data that come with the package or out of packages, and "
-    "computes its verdicts. *Not on this problem* is a claim that is not seen here for a reason that is named; it is no "
-    "failure. Seconds are of one process, two at a time on two cores. The experiments E1 to E18 are told in full under "
+    "Written by `scripts/reproduce/all{flags} --write docs/reproduction.md` on {day}, from {commit}; do not edit. "
+    "Each script holds claims of a paper against runs made here, on data that come with the package or out of "
+    "packages, and computes its verdicts. *Not on this problem* is a claim that is not seen here for a reason that is "
+    "named; it is no failure. Seconds are of one job, two at a time. The experiments E1 to E18 are told in full under "
     "[theory](theory.md)."
 )
 QUICK = "**A quick run**: fewer steps and repeats; claims on fully trained models are left out."
@@ -41,7 +41,9 @@ class Shown:
             return f"FAILED, {self.error}"
         counts = {holds: sum(one["holds"] == holds for one in self.verdicts) for holds in WORDS}
         said = [f"{counts['yes']} of {len(self.verdicts)} hold"]
-        said += [f"{counts[holds]} {word}" for holds, word in (("not on this problem",) * 2, ("no", "FAIL")) if counts[holds]]
+        said += [
+            f"{counts[holds]} {word}" for holds, word in (("not on this problem",) * 2, ("no", "FAIL")) if counts[holds]
+        ]
         return ", ".join(said)
 
     def complaints(self) -> list[str]:
@@ -59,10 +61,9 @@ def as_markdown(results: list[Shown], quick: bool, commit: str) -> str:
     lines = ["# What papers claim, and what is seen here", "", intro(quick, commit), ""]
     lines += [QUICK, ""] if quick else []
     lines += ["| | verdicts | seconds | command |", "|---|---|---|---|"]
-    lines += [
-        f"| [{one.name}](#{one.name.lower()}): {plain(one.title)} | {plain(one.summary)} | {one.seconds:.0f} | `{one.command}` |"
-        for one in results
-    ]
+    for one in results:
+        what = f"[{one.name}](#{one.name.lower()}): {plain(one.title)}"
+        lines += [f"| {what} | {plain(one.summary)} | {one.seconds:.0f} | `{one.command}` |"]
     for one in results:
         lines += ["", f"## {one.name}", "", f"**{plain(one.title)}** {plain(one.source)}", ""]
         lines += [f"`{one.command}`, {one.seconds:.0f} s.", ""]
@@ -88,7 +89,9 @@ def as_html(results: list[Shown], quick: bool, commit: str) -> str:
             f'<td class="{v["holds"].replace(" ", "-")}">{WORDS[v["holds"]]}</td></tr>'
             for v in one.verdicts
         ]
-    said = html.escape(intro(quick, commit).replace("[theory](theory.md)", "docs/theory.md") + (f" {QUICK}" if quick else ""))
+    said = html.escape(
+        intro(quick, commit).replace("[theory](theory.md)", "docs/theory.md") + (f" {QUICK}" if quick else "")
+    )
     return HTML.replace("INTRO", said.replace("*", "").replace("`", "")).replace("ROWS", "\n".join(rows))
 
 
