@@ -107,7 +107,7 @@ def test_the_page_shows_claims_numbers_reasons_and_errors(every: Any, reproduce:
     parsed.feed(html)
     for said in ("a < b |c|", "4; the sweep ends at 4", "it ended with code 1: <b>", "python gone.py", "commit 0123"):
         assert said in parsed.text
-    assert r"| a \< b \|c\| | 2 | holds |" in markdown
+    assert r"| a &lt; b \|c\| | 2 | holds |" in markdown
     assert "did not end well: it ended with code 1" in markdown
     assert parsed.rows == 1 + 2 + len(GOOD)
     assert "http" not in html

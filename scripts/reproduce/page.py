@@ -108,9 +108,9 @@ def found(verdict: dict[str, Any]) -> str:
 
 def plain(text: str) -> str:
     """Text whose signs Markdown would take for its own."""
-    for sign in "\\|*_<>[]":
+    for sign in "\\|*_[]":
         text = text.replace(sign, f"\\{sign}")
-    return text
+    return text.replace("<", "&lt;").replace(">", "&gt;")
 
 
 HTML = """<!doctype html>

@@ -10,9 +10,9 @@ from typing import Any
 
 from griffe import Extension
 
-# what Markdown would read as emphasis, HTML, links or headings; what stands between backquotes is code already
+# what Markdown would read as emphasis, links or headings, or as HTML; what stands between backquotes is code already
 _CODE = re.compile(r"(``.+?``|`[^`]+`)", re.DOTALL)
-_SIGNS = re.compile(r"([\\*_\[\]<>#|])")
+_SIGNS = re.compile(r"([\\*_\[\]#|])")
 _EXAMPLE = re.compile(r"^(>>> |    )")
 
 
@@ -27,7 +27,12 @@ def _block(block: str) -> str:
         return f"```pycon\n{block}\n```"
     if _EXAMPLE.match(block):
         return f"```text\n{inspect.cleandoc(block)}\n```"
-    return "".join(part if part.startswith("`") else _SIGNS.sub(r"\\\1", part) for part in _CODE.split(block))
+    return "".join(part if part.startswith("`") else escaped(part) for part in _CODE.split(block))
+
+
+def escaped(text: str) -> str:
+    """Text that Markdown leaves as it is."""
+    return _SIGNS.sub(r"\\\1", text).replace("<", "&lt;").replace(">", "&gt;")
 
 
 class Sentences(Extension):

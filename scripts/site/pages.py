@@ -5,17 +5,18 @@ root. After the build every page is searched for what a browser would ask of ano
 """
 
 import dataclasses
+import json
 import re
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal, get_args, get_origin
 
 ROOT = Path(__file__).resolve().parents[2]
 sys.path[:0] = [str(ROOT), str(Path(__file__).parent)]
 
 import click  # noqa: E402
-from docstrings import markdown  # noqa: E402
+from docstrings import escaped, markdown  # noqa: E402
 from mkdocs.exceptions import PluginError  # noqa: E402
 from mkdocs.structure.files import File, Files  # noqa: E402
 
@@ -106,7 +107,7 @@ def entry(kind: str, name: str, cls: type[Any]) -> Iterator[str]:
     yield ""
     if facts := [f"{what} **{value}**" for what, value in known(cls)]:
         yield from (", ".join(facts), "")
-    yield markdown(cls.__doc__ or "")
+    yield emphasised(markdown(cls.__doc__ or ""), catalog.options(kind, name))
     yield ""
     if options := catalog.options(kind, name):
         yield from ("| option | type | default |", "|---|---|---|")
@@ -116,6 +117,15 @@ def entry(kind: str, name: str, cls: type[Any]) -> Iterator[str]:
     yield f"File: `{cls.__module__.replace('.', '/')}.py`" + "".join(
         f"; see [{base.__name__}](#{base.__name__.lower()})" for base in bases(cls)
     )
+
+
+def emphasised(text: str, options: Iterable[str]) -> str:
+    """The docstring with the names of options, where they are explained, in bold."""
+    names = "|".join(re.escape(escaped(name)) for name in options)
+    if not names:
+        return text
+    listed = rf"(?:^|(?<=[.;:] )|(?<=\n))((?:{names})(?:, (?:{names}))*)(?=: )"
+    return re.sub(listed, lambda found: ", ".join(f"**{one}**" for one in found[1].split(", ")), text, flags=re.M)
 
 
 def known(cls: type[Any]) -> Iterator[tuple[str, str]]:
@@ -136,7 +146,9 @@ def bases(cls: type[Any]) -> list[type[Any]]:
 
 
 def typed(hint: Any) -> str:
-    """A type as one writes it."""
+    """A type as one writes it; of a choice, what there is to choose."""
+    if get_origin(hint) is Literal:
+        return " or ".join(f"`{json.dumps(one)}`" for one in get_args(hint))
     text = hint if isinstance(hint, str) else getattr(hint, "__name__", "") if isinstance(hint, type) else str(hint)
     text = re.sub(r"\b(?:[a-z_]+\.)+(?=[A-Z])", "", text.replace("NoneType", "None"))
     return "`" + text.replace("|", "\\|") + "`"
@@ -167,7 +179,7 @@ def anchor(name: str) -> str:
 
 def linked(kind: str, text: str) -> str:
     """Names in backquotes lead to where they are explained: on this page first, else on that of another kind."""
-    if text.startswith(("#", "```", "| [`")):
+    if text.startswith(("#", "```", "| `", "| [`")):  # a row of options: "mean" may be a value
         return text
 
     def link(found: re.Match[str]) -> str:
