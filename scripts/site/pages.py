@@ -87,8 +87,7 @@ def page(kind: str) -> str:
     for name in names:
         cls = catalog.find(kind, name)
         lines += ["", *entry(kind, name, cls)]
-        for base in bases(cls):
-            shared[base.__name__] = base
+        shared |= {base.__name__: base for base in bases(cls) if named(kind, base) is None}
     if shared:
         lines += ["", "## What several share"]
     for base in sorted(shared):
@@ -114,9 +113,9 @@ def entry(kind: str, name: str, cls: type[Any]) -> Iterator[str]:
         for key, field in options.items():
             yield f"| `{key}` | {typed(field.type)} | {default(field)} |"
         yield ""
-    yield f"File: `{cls.__module__.replace('.', '/')}.py`" + "".join(
-        f"; see [{base.__name__}](#{base.__name__.lower()})" for base in bases(cls)
-    )
+    places = [(named(kind, base), base.__name__) for base in bases(cls)]
+    links = [f"[{name or own}](#{anchor(name or own.lower())})" for name, own in places]
+    yield f"File: `{cls.__module__.replace('.', '/')}.py`" + (f"; see {', '.join(links)}" if links else "")
 
 
 def emphasised(text: str, options: Iterable[str]) -> str:
@@ -143,6 +142,12 @@ def bases(cls: type[Any]) -> list[type[Any]]:
         if dataclasses.is_dataclass(base) and ":" in (base.__doc__ or "") and dataclasses.fields(base)
         and base.__module__.startswith("distest.") and base.__name__ not in ("Protocol", "RefereeProtocol")
     ]  # fmt: skip
+
+
+def named(kind: str, cls: type[Any]) -> str | None:
+    """The name of a class that is an algorithm itself, None for one that only explains options."""
+    name = cls.__module__.rpartition(".")[2]
+    return name if name in catalog.names(kind) and catalog.find(kind, name) is cls else None
 
 
 def typed(hint: Any) -> str:
