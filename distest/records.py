@@ -8,20 +8,17 @@ import hashlib
 import json
 import os
 import platform
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import cache
 from importlib import metadata
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
-SCHEMA = 1
+from distest.reading import SCHEMA, Lines, Record, RecordError
+
+__all__ = ["FILE", "SCHEMA", "Lines", "Record", "RecordError"]
 FILE = "records.jsonl"
 SERIES = "series.jsonl"
-Record = dict[str, Any]
-
-
-class RecordError(Exception):
-    """A records file that cannot be read or written; one sentence for the user."""
 
 
 def canonical(value: Any) -> str:
@@ -71,36 +68,84 @@ def keep(folder: Path, record: Record, series: Iterable[Record]) -> None:
 
 
 def load(path: Path) -> list[Record]:
-    """All records of a file or of a run's folder.
+    """All records of a file or of a run's folder; tables inside them may be shared, and are not written to.
 
-    Raises RecordError for a missing file, a line that is no record, or a schema newer than this version. A last
+    Raises RecordError for a missing file, a line that is no record, or a schema that this version does not know. A last
     line that was cut off in writing is left out.
     """
-    path = path / FILE if path.is_dir() else path
-    try:
-        text = path.read_bytes().decode("utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        raise RecordError(f"{path} is not a readable records file ({_reason(error)})") from None
-    records = []
-    lines = text.split("\n")
-    for number, line in enumerate(lines, 1):
-        if not line.strip():
+    return list(Lines(file_of(path)))
+
+
+def file_of(path: Path) -> Path:
+    """The file of records of a run's folder; of a file, itself."""
+    return path / FILE if path.is_dir() else path
+
+
+_RESULTS = ("payload_bits", "digest", "estimate_sha256", "model_sha256")
+
+
+class Conflict(NamedTuple):
+    """Two records of one run (same spec, seed and repeat) that say different things. places: of both."""
+
+    run: str
+    column: str
+    places: tuple[str, str]
+    values: tuple[Any, Any]
+    versions: str
+
+    def __str__(self) -> str:
+        said = " and ".join(f"{value} in {place}" for value, place in zip(self.values, self.places, strict=True))
+        return f"ALARM: one run, two results: {self.run} has {self.column} {said}; {self.versions}"
+
+
+def conflicts(records: Sequence[Record], places: Callable[[int], str] | None = None) -> list[Conflict]:
+    """Runs that were recorded twice with different bits, transcripts or results, one entry for each such record.
+
+    places: what a record is called, by its position; else "record 3". Records that agree are no conflict. Left out are
+    runs whose results depend on more than spec, seed and repeat: without a ledger (fast=true), and with a live clock.
+    """
+    named = places or (lambda place: f"record {place + 1}")
+    first: dict[tuple[Any, ...], tuple[int, tuple[Any, ...]]] = {}
+    found = []
+    for place, row in enumerate(rows(records, ("spec_hash", "seed", "repeat", *_RESULTS))):
+        run, results = row[:3], row[3:]
+        there, said = first.setdefault(run, (place, results))
+        if said == results or run[0] is None:
             continue
-        try:
-            record = json.loads(line)
-        except (ValueError, RecursionError) as error:
-            ended = isinstance(error, json.JSONDecodeError) and error.pos >= len(line.rstrip())
-            if number == len(lines) or ended or not line.rstrip().endswith("}"):
-                continue  # cut off in writing
-            raise RecordError(f"{path}, line {number} is no JSON object") from None
-        if not isinstance(record, dict) or "schema" not in record:
-            raise RecordError(f"{path}, line {number} is no record: it has no 'schema'")
-        if record["schema"] != SCHEMA:
-            raise RecordError(
-                f"{path}, line {number} has schema {record['schema']!r}; this version of distest reads {SCHEMA}"
+        one, other = records[there], records[place]
+        if not _repeatable(other):
+            continue
+        column = next(i for i, value in enumerate(results) if value != said[i])
+        found.append(
+            Conflict(
+                run=f"{one.get('label')} (spec {run[0]}, seed {run[1]}, repeat {run[2]})",
+                column=_RESULTS[column],
+                places=(named(there), named(place)),
+                values=(said[column], results[column]),
+                versions=_changed(one.get("versions", {}), other.get("versions", {})),
             )
-        records.append(record)
-    return records
+        )
+    return found
+
+
+def rows(records: Sequence[Record], names: Sequence[str]) -> Iterator[tuple[Any, ...]]:
+    """Some columns of records, a tuple a record; None where a record has no such key."""
+    if isinstance(records, Lines):
+        return records.rows(names)
+    return (tuple(map(record.get, names)) for record in records)
+
+
+def _repeatable(record: Record) -> bool:
+    """Whether spec, seed and repeat say all that the results depend on."""
+    clock = record["spec"].get("method", {}).get("clock") or {}
+    return record.get("ledger") != "none" and clock.get("name") != "live"
+
+
+def _changed(one: Mapping[str, str], other: Mapping[str, str]) -> str:
+    """What two records say of the versions that made them."""
+    changed = [key for key in sorted({*one, *other}) if one.get(key) != other.get(key)]
+    told = ", ".join(f"{key} {one.get(key, 'absent')} and {other.get(key, 'absent')}" for key in changed)
+    return f"their versions differ: {told}" if told else "their versions are the same"
 
 
 @cache
@@ -138,7 +183,3 @@ def _ends_whole(path: Path) -> bool:
     with open(path, "rb") as file:
         file.seek(-1, os.SEEK_END)
         return file.read(1) == b"\n"
-
-
-def _reason(error: OSError | UnicodeDecodeError) -> str:
-    return error.strerror or str(error) if isinstance(error, OSError) else "not UTF-8 text"
