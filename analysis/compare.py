@@ -1,11 +1,13 @@
 """Protocols side by side: bits against error against bound, from records alone."""
 
 import math
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 from analysis.bounds.applicable import best_lower, best_lower_bits
 from analysis.bounds.total_bits_l2 import bits_under_prior
+from analysis.statistics import bits_to_target, median_bits
+from distest.records import run_name
 
 Row = dict[str, Any]
 
@@ -104,6 +106,45 @@ def summary(records: Iterable[Row]) -> list[Row]:
             row["lower bound, l1"] = _least_l1(first, bits, promised)
         row["seconds"] = mean([r["seconds"] for r in group])
         row["padded n"] = first["padded_n"]
+        rows.append(row)
+    return rows
+
+
+def training(
+    records: Iterable[Row],
+    series: Mapping[str, Sequence[Row]] | None = None,
+    target: float | None = None,
+    key: str = "loss",
+) -> list[Row]:
+    """One row a spec of training runs: means over repeats, and with a target the median bits at which it was reached.
+
+    series: the points of each run, by its name (`records.run_name`), needed for a target; key: the column it is for.
+    Runs that never reached it count as not there yet at all the bits they wrote (`statistics.median_bits`).
+    """
+    rows = []
+    for group in groups(records):
+        first = group[0]
+        booked = first.get("ledger") != "none"
+        up = [r["payload_bits_up"] + r["payload_bits_board"] + r["payload_bits_peer"] for r in group]
+        row: Row = {
+            "method": first["label"],
+            "runs": len(group),
+            "bits up": mean(up) if booked else None,
+            "bits down": mean([r["payload_bits_down"] for r in group]) if booked else None,
+            "bits a coordinate": mean([r["bits_per_coordinate"] for r in group]) if booked else None,
+            "loss": mean([r["loss"] for r in group]),
+            "loss s.e.": standard_error([r["loss"] for r in group]),
+            "accuracy": mean([r["accuracy"] for r in group]) if all("accuracy" in r for r in group) else None,
+        }
+        if target is not None:
+            told = [points for r in group if (points := (series or {}).get(run_name(r)))]
+            row["runs at target"], row["bits at target"] = None, None
+            if booked and len(told) == len(group):
+                reached = [bits_to_target(points, key, target) for points in told]
+                median = median_bits(reached).value
+                row["runs at target"] = sum(not run.censored for run in reached)
+                row["bits at target"] = median if math.isfinite(median) else None
+        row["seconds"] = mean([r["seconds"] for r in group])
         rows.append(row)
     return rows
 

@@ -4,7 +4,7 @@ import hashlib
 import json
 import os
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from itertools import cycle
 from pathlib import Path
 from typing import Any
@@ -12,14 +12,18 @@ from typing import Any
 os.environ.setdefault("MPLBACKEND", "Agg")  # files only: never ask for a screen
 
 import numpy as np
+from matplotlib import rc_context
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from analysis.bounds.total_bits_l1 import total_bits_l1
 from analysis.bounds.total_bits_l2 import total_bits_l2
 from analysis.compare import groups, mean, standard_error
+from analysis.statistics import RISING
+from distest.records import run_name
 
 Row = dict[str, Any]
+Series = Mapping[str, Sequence[Row]]
 
 # Okabe and Ito's colours and two of Tol's, told apart by most eyes; the marker says the same again
 _COLOURS = (
@@ -40,10 +44,15 @@ _PROBLEM = ("n", "s", "distribution", "data", "data_sha256", "sampling", "estima
 _ERRORS = (("l2_squared", "squared l2 error"), ("l1", "l1 error"))
 
 
-def error_against_bits(records: Sequence[Row], folder: Path) -> list[Path]:
+FORMATS = ("png", "svg")
+PAPER = ("svg", "pdf")
+_DATED = {"svg": "Date", "pdf": "CreationDate"}  # what a format says of the day; left out, a figure is the same twice
+
+
+def error_against_bits(records: Sequence[Row], folder: Path, formats: Sequence[str] = FORMATS) -> list[Path]:
     """One picture a problem: error against payload bits, a line a protocol, the provable bound dashed; log-log.
 
-    Writes PNG and SVG into the folder and returns their paths. Runs under a prior are left out: each has a law of
+    Writes each format into the folder and returns the paths. Runs under a prior are left out: each has a law of
     its own, their ratios belong in the table.
     """
     problems: dict[str, list[Row]] = {}
@@ -52,17 +61,98 @@ def error_against_bits(records: Sequence[Row], folder: Path) -> list[Path]:
         if record["kind"] == "learn" and spec.get("distribution", {}).get("name") not in _PRIORS:
             problem = {key: spec.get(key) for key in _PROBLEM}
             problems.setdefault(json.dumps(problem, sort_keys=True), []).append(record)
-    folder.mkdir(parents=True, exist_ok=True)
     paths = []
     for key, found in problems.items():
-        figure = _figure(found)
-        stem = f"error-{_name(found[0])}-n{found[0]['n']}-{hashlib.sha256(key.encode()).hexdigest()[:6]}"
-        for suffix in ("png", "svg"):
-            path = folder / f"{stem}.{suffix}"
-            partial = folder / f".{stem}.partial.{suffix}"
-            figure.savefig(partial, dpi=150, bbox_inches="tight", metadata={"Date": None} if suffix == "svg" else None)
-            partial.replace(path)
-            paths.append(path)
+        stem = f"error-{_name(found[0])}-n{found[0]['n']}-{_short(key)}"
+        paths += _save(_figure(found), folder, stem, formats)
+    return paths
+
+
+def loss_against_bits(
+    records: Sequence[Row], series: Series, folder: Path, formats: Sequence[str] = FORMATS
+) -> list[Path]:
+    """One picture a training problem: loss, and accuracy where there is one, against payload bits, a line a method.
+
+    series: the points of each run, by its name. Writes each format into the folder and returns the paths.
+    """
+    problems: dict[str, list[Row]] = {}
+    for record in records:
+        if record["kind"] == "train" and series.get(run_name(record)):
+            problems.setdefault(json.dumps([record["spec"]["problem"], record["workers"]], sort_keys=True), []).append(
+                record
+            )
+    paths = []
+    for key, found in problems.items():
+        keys = [y for y in ("loss", "accuracy") if all(y in series[run_name(record)][-1] for record in found)]
+        figure = Figure(figsize=(6 * len(keys), 5.2), layout="constrained")
+        for position, y in enumerate(keys, 1):
+            draw_series(figure.add_subplot(1, len(keys), position), found, series, y)
+        _legend(figure)
+        name = str(found[0]["spec"]["problem"]["name"])
+        figure.suptitle(f"{name}: d = {found[0]['d']:,}, {found[0]['workers']} workers")
+        paths += _save(figure, folder, f"loss-{name.replace(':', '-')}-{_short(key)}", formats)
+    return paths
+
+
+def draw_errors(axes: Axes, records: Sequence[Row], key: str) -> None:
+    """Error against payload bits of one problem, a line a protocol; with one sample a server the bound, dashed."""
+    lines = _lines(records)
+    for (name, points), colour, marker in zip(lines.items(), cycle(_COLOURS), cycle(_MARKERS), strict=False):
+        _draw_line(axes, points, key, name, colour, marker)
+    if records[0]["s"] == 1 and key in dict(_ERRORS):
+        _draw_bound(axes, records[0]["n"], key)
+    _finish(axes, dict(_ERRORS).get(key, key))
+
+
+def draw_series(axes: Axes, records: Sequence[Row], series: Series, key: str) -> None:
+    """A column of series against payload bits, a line a method: means over repeats, two standard errors shaded.
+
+    The first evaluation costs no bits and has no place on a log axis.
+    """
+    for group, colour, marker in zip(groups(records), cycle(_COLOURS), cycle(_MARKERS), strict=False):
+        steps: dict[int, list[Row]] = {}
+        for record in group:
+            for point in series.get(run_name(record), ()):
+                if point["payload_bits"] > 0 and point.get(key) is not None:
+                    steps.setdefault(point["step"], []).append(point)
+        x = [mean([point["payload_bits"] for point in points]) for points in steps.values()]
+        y = np.array([mean([point[key] for point in points]) for points in steps.values()])
+        spread = np.array([2 * (standard_error([point[key] for point in points]) or 0.0) for points in steps.values()])
+        axes.plot(x, y, label=group[0]["label"], color=colour, marker=marker, markersize=4, linewidth=1.4)
+        if spread.any():
+            axes.fill_between(x, y - np.minimum(spread, 0.9 * y), y + spread, color=colour, alpha=0.2, linewidth=0)
+    _finish(axes, key)
+    if key in RISING:
+        axes.set_yscale("linear")
+
+
+def _finish(axes: Axes, title: str) -> None:
+    axes.set(xscale="log", yscale="log", xlabel="payload bits in all", ylabel=title)
+    axes.grid(visible=True, which="major", color="0.88")
+    axes.spines[["top", "right"]].set_visible(False)
+
+
+def _legend(figure: Figure) -> None:
+    handles, labels = figure.axes[0].get_legend_handles_labels()
+    figure.legend(handles, labels, loc="outside lower center", ncols=min(4, len(labels)), frameon=False)
+
+
+def _short(key: str) -> str:
+    return hashlib.sha256(key.encode()).hexdigest()[:6]
+
+
+def _save(figure: Figure, folder: Path, stem: str, formats: Sequence[str]) -> list[Path]:
+    """Write a figure in each format, whole or not at all."""
+    folder.mkdir(parents=True, exist_ok=True)
+    paths = []
+    for suffix in formats:
+        path = folder / f"{stem}.{suffix}"
+        partial = folder / f".{stem}.partial.{suffix}"
+        metadata = {_DATED[suffix]: None} if suffix in _DATED else None
+        with rc_context({"svg.hashsalt": stem}):  # else names inside an SVG are drawn anew
+            figure.savefig(partial, dpi=150, bbox_inches="tight", metadata=metadata)
+        partial.replace(path)
+        paths.append(path)
     return paths
 
 
@@ -86,19 +176,10 @@ def _lines(records: Sequence[Row]) -> dict[str, list[list[Row]]]:
 
 def _figure(records: Sequence[Row]) -> Figure:
     figure = Figure(figsize=(12, 5.2), layout="constrained")
-    lines = _lines(records)
     first = records[0]
-    for position, (key, title) in enumerate(_ERRORS, 1):
-        axes = figure.add_subplot(1, 2, position)
-        for (name, points), colour, marker in zip(lines.items(), cycle(_COLOURS), cycle(_MARKERS), strict=False):
-            _draw_line(axes, points, key, name, colour, marker)
-        if first["s"] == 1:
-            _draw_bound(axes, first["n"], key)
-        axes.set(xscale="log", yscale="log", xlabel="payload bits in all", ylabel=title)
-        axes.grid(visible=True, which="major", color="0.88")
-        axes.spines[["top", "right"]].set_visible(False)
-    handles, labels = figure.axes[0].get_legend_handles_labels()
-    figure.legend(handles, labels, loc="outside lower center", ncols=min(4, len(labels)), frameon=False)
+    for position, (key, _) in enumerate(_ERRORS, 1):
+        draw_errors(figure.add_subplot(1, 2, position), records, key)
+    _legend(figure)
     servers = sorted({r["m"] for r in records})
     shown = f"m = {servers[0]:,}" + (f" to {servers[-1]:,}" if len(servers) > 1 else "")
     figure.suptitle(

@@ -130,9 +130,8 @@ def conflicts(records: Sequence[Record], places: Callable[[int], str] | None = N
 
 def rows(records: Sequence[Record], names: Sequence[str]) -> Iterator[tuple[Any, ...]]:
     """Some columns of records, a tuple a record; None where a record has no such key."""
-    if isinstance(records, Lines):
-        return records.rows(names)
-    return (tuple(map(record.get, names)) for record in records)
+    fast = getattr(records, "rows", None)  # of `Lines`, and of what is made of them
+    return fast(names) if fast else (tuple(map(record.get, names)) for record in records)
 
 
 def _repeatable(record: Record) -> bool:

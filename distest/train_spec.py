@@ -1,5 +1,6 @@
 """TrainSpec: a training run as data. From a TOML file, from flags, or both; checked before anything starts."""
 
+from collections.abc import Mapping
 from typing import Any, Literal
 
 import msgspec
@@ -72,6 +73,12 @@ def problem_of(text: str) -> Table:
 
 def _part(key: str, value: Any) -> Any:
     return named(value) if key in _SHORT and isinstance(value, str) else value
+
+
+def give(methods: list[Table], parts: Mapping[str, Any]) -> None:
+    """Give parts such as {"compressor": "qsgd:bits=4"} to every method."""
+    for method in methods:
+        method |= parts
 
 
 def spread(methods: list[Table], key: str, value: float) -> None:

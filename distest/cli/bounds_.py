@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from typing import TYPE_CHECKING, Any, get_args
 
 import click
@@ -14,13 +13,9 @@ from distest.spec import named
 
 if TYPE_CHECKING:
     from analysis.bounds.applicable import Model
-    from analysis.bounds.bound import Bound
-    from analysis.bounds.bound import Loss as BoundLoss
-    from distest.candidates import Problem
     from distest.coding_loss import Loss
 
 
-_PROMISES_MOST = 1 << 20
 _OF_VECTORS = ("d", "workers", "problem", "batch", "steps", "rate", "draws", "seed")  # go with --compressor alone
 _BOTH = ("compressor", "as_json")
 
@@ -151,7 +146,7 @@ def _distributions(
     bits: int | None,
     total_bits: float | None,
     error: float | None,
-    loss: str,
+    loss: Any,
     model: Model,
     family: Family,
     support: int | None,
@@ -159,24 +154,12 @@ def _distributions(
     as_json: bool,
 ) -> None:
     """Lower bounds and promises for learning a distribution."""
-    from distest.candidates import Problem
+    from distest import promises, stated
     from distest.errors import UsageError
-    from distest.learning.task import Task
 
-    both = [Problem(Task(n, m, s, kind), family, bits, total_bits, support, pieces, model == "SMP")
-            for kind in ("l2", "l1") if loss in (kind, "both")]  # fmt: skip
-    found: list[tuple[Bound, bool]] = []
-    try:
-        for problem in both:
-            lower, upper = provable(problem, error), [] if error is not None else promised(problem)
-            finite = [bound for bound in lower if bound.holds_at_finite_size]
-            binding = [max(finite, key=lambda b: b.value)] if finite and error is None else []
-            binding += [min(upper, key=lambda b: b.value)] if upper else []
-            found += [(bound, any(bound is one for one in binding)) for bound in (*lower, *upper)]
-    except ValueError as fault:
-        raise UsageError(str(fault)) from None
+    found = stated.Bounds.of(n, m, s, bits, total_bits, error, loss, model, family, support, pieces)
     if as_json:
-        tables.json_lines([{**b.describe(), "binds": binds} for b, binds in found])
+        tables.json_lines(found.rows())
         return
     rows = [
         {
@@ -190,67 +173,15 @@ def _distributions(
             "regime": b.regime if b.kind == "risk" else "",
             "source": b.source,
         }
-        for b, binds in found
+        for b, binds in found.binding
     ]
     if not rows:
         raise UsageError(f"nothing is proved for {family} p and loss {loss} here, and no protocol promises anything")
     notes = ["asymptotic rows are limits: never divide a measurement by them"]
-    if both[0].budget is None and error is None:
+    if bits is None and total_bits is None and error is None:
         notes.append("protocols that take a budget need --bits or --total-bits")
-    if n > _PROMISES_MOST:
+    if n > promises.MOST:
         notes.append("promises of protocols are worked out for n up to 2^20")
     if family == "monotone" and loss != "l1":
         notes.append("no lower bound is stated for monotone p in l2")
     tables.show(f"n={n}, m={m}, s={s}", rows, "; ".join(notes))
-
-
-def provable(problem: Problem, error: float | None = None) -> list[Bound]:
-    """Every lower bound for the problem; with an error, the bits it needs."""
-    from analysis.bounds import applicable
-
-    task = problem.task
-    loss: BoundLoss = "l1" if task.loss == "l1" else "l2_squared"
-    model: Model = "SMP" if problem.referee else "blackboard"
-    family: Any = problem.family
-    if family == "monotone" and loss == "l2_squared":
-        return []
-    of = {"model": model, "family": family, "pieces": problem.pieces, "support": problem.support}
-    if error is not None:
-        return [applicable.best_lower_bits(task.n, task.m, loss, error, **of)]
-    return applicable.for_problem(task.n, task.m, task.s, loss, problem.total_bits, problem.bits, **of)
-
-
-def promised(problem: Problem) -> list[Bound]:
-    """What every protocol that fits promises, smallest first; nothing for domains of more than 2^20 symbols."""
-    import numpy as np
-
-    from analysis.bounds.bound import Bound
-    from distest import candidates, catalog
-
-    task, found = problem.task, []
-    if task.n > _PROMISES_MOST:  # they are worked out symbol by symbol
-        return []
-    for candidate in candidates.fitting(problem):
-        protocol, worst = candidate.protocol, candidate.worst
-        value = candidate.promise(task.loss)
-        if worst is None or math.isinf(value):
-            continue
-        cap, expected = protocol.bits_per_server(), protocol.payload_bits(np.full(task.n, 1 / task.n))
-        numbers = {"bits per server": cap, "bits at uniform p": expected}
-        found.append(
-            Bound(
-                name=catalog.label(protocol),
-                problem=f"{problem.family} p on n symbols, s samples per server, loss {task.loss}",
-                model=protocol.model,
-                sense="worst case",
-                regime=worst.note,
-                kind="risk",
-                formula="worst_risk() of the protocol",
-                constants={key: float(number) for key, number in numbers.items() if number is not None},
-                source=type(protocol).source,
-                value=value,
-                unit="l1" if task.loss == "l1" else "l2_squared",
-                ratio_ok="no: a promise for the worst p, to compare with lower bounds of the same class",
-            )
-        )
-    return sorted(found, key=lambda bound: bound.value)

@@ -9,7 +9,6 @@ import click
 from distest import candidates
 from distest import spec as specs
 from distest.cli import running, tables
-from distest.cli.bounds_ import promised, provable
 
 _HINT = "for example --protocol grouping:bits=3,shift=false"
 
@@ -206,6 +205,8 @@ def _options(table: dict[str, Any]) -> str:
 
 def _between(problem: Any) -> str:
     """What is provable and what is promised for the problem of `every`, as a sentence."""
+    from distest.promises import promised, provable
+
     lower = [bound for bound in provable(problem) if bound.holds_at_finite_size]
     upper = promised(problem)
     said = f"for the worst of {problem.family} p, {problem.task.loss if problem.task.loss == 'l1' else 'l2^2'}: "

@@ -5,6 +5,7 @@ import sys
 from collections.abc import Sequence
 from typing import Any
 
+from analysis.exports import shown
 from distest import rank
 
 WIDE = 240  # characters, where nobody's terminal sets the width
@@ -43,16 +44,3 @@ def show(title: str, rows: Sequence[dict[str, Any]], note: str = "") -> None:
     console.print(table)
     if note:
         console.print(f"({note})", soft_wrap=True)
-
-
-def shown(value: Any) -> str:
-    """A value as people read it: four digits for a float, thousands apart for an integer."""
-    if value is None:
-        return "-"
-    if isinstance(value, bool):
-        return "yes" if value else "no"
-    if isinstance(value, int):
-        return f"{value:,}"
-    if isinstance(value, float):
-        return f"{value:.4g}" if abs(value) < 1e4 else f"{value:,.0f}"
-    return str(value)

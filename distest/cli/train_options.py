@@ -84,10 +84,8 @@ def table_of(
     if methods:
         table["methods"] = [named(method) for method in methods]
     table["methods"] = table["methods"] or [{"name": "mean"}]
-    parts = (("compressor", compressor), ("exchange", exchange), ("clock", clock), ("graph", graph))
-    for key, value in parts:
-        for method in table["methods"] if value is not None else []:
-            method[key] = value
+    parts = {"compressor": compressor, "exchange": exchange, "clock": clock, "graph": graph}
+    specs.give(table["methods"], {key: value for key, value in parts.items() if value is not None})
     for budget, amount in (("bits", bits), ("density", density)):
         if amount is not None:
             specs.spread(table["methods"], budget, amount)
