@@ -9,6 +9,7 @@ from typing import Any
 
 import click
 
+from analysis.exports import shown
 from distest import train_spec as specs
 from distest.cli import running, tables, train_options
 from distest.spec import Table
@@ -200,7 +201,7 @@ def _sentences(asked: Any, row: Table) -> list[str]:
 
 
 def _knobs(knobs: Table) -> str:
-    return " ".join(f"{knob}={tables.shown(value)}" for knob, value in knobs.items())
+    return " ".join(f"{knob}={shown(value)}" for knob, value in knobs.items())
 
 
 def _ratio(usual: float | None, best: float | None) -> float | None:
