@@ -12,6 +12,7 @@ from typing import Any, NoReturn
 import pytest
 
 from distest import catalog, launch, records
+from distest.cli.main import RESERVED
 from distest.learning import population
 from tests import command
 from tests.command import Ended
@@ -336,7 +337,7 @@ def test_a_failed_audit_is_code_1(distest: Command, tmp_path: Path) -> None:
     assert "record 1 (full_sample, seed 0, repeat 0)" in ended.err
 
 
-@pytest.mark.parametrize("name", ["tune", "compare", "report", "completion"])
+@pytest.mark.parametrize("name", RESERVED)
 def test_names_of_later_commands_are_reserved(distest: Command, name: str) -> None:
     refused(distest(name, "--anything"), f"'distest {name}' is reserved for a later version")
 

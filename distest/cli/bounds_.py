@@ -8,6 +8,7 @@ import click
 from click.core import ParameterSource
 
 from distest.cli import tables
+from distest.cli.completing import names
 from distest.learning.task import Family
 from distest.spec import named
 
@@ -32,7 +33,11 @@ _BOTH = ("compressor", "as_json")
 @click.option("--family", type=click.Choice(get_args(Family)), default="all", show_default=True)
 @click.option("--support", type=int, help="Symbols of p (with --family sparse).")
 @click.option("--pieces", type=int, help="Pieces of the histograms (with --family histogram).")
-@click.option("--compressor", help="Of gradients, for example qsgd:bits=4: what it loses, beside what is provable.")
+@click.option(
+    "--compressor",
+    help="Of gradients, for example qsgd:bits=4: what it loses, beside what is provable.",
+    shell_complete=names("compressor"),
+)
 @click.option("--d", type=int, help="With --compressor: coordinates of Gaussian vectors.")
 @click.option("--problem", help="With --compressor: gradients of a problem, for example softmax, in place of --d.")
 @click.option("--workers", type=int, default=1, show_default=True, help="With --compressor: W, whose mean is made.")

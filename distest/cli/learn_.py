@@ -9,6 +9,7 @@ import click
 from distest import candidates
 from distest import spec as specs
 from distest.cli import running, tables
+from distest.cli.completing import names
 
 _HINT = "for example --protocol grouping:bits=3,shift=false"
 
@@ -16,7 +17,11 @@ _HINT = "for example --protocol grouping:bits=3,shift=false"
 @click.command("learn")
 @click.argument("spec", type=click.Path(path_type=Path), required=False)
 @click.option(
-    "--protocol", "protocols", multiple=True, help=f"A protocol by name, {_HINT}, or every: all that fit; repeatable."
+    "--protocol",
+    "protocols",
+    multiple=True,
+    help=f"A protocol by name, {_HINT}, or every: all that fit; repeatable.",
+    shell_complete=names("protocol", specs.EVERY),
 )
 @click.option("--bits", type=int, help="Bits per server, for every protocol that takes a budget.")
 @click.option("--support", type=int, help="Symbols of a sparse p, for every protocol that takes it.")
@@ -25,11 +30,19 @@ _HINT = "for example --protocol grouping:bits=3,shift=false"
 @click.option("--n", type=int, help="Domain size.")
 @click.option("--m", type=int, help="Number of servers.")
 @click.option("--s", type=int, help="Samples per server.  [default: 1]")
-@click.option("--distribution", help="A law by name, for example zipf:exponent=1.2.")
-@click.option("--data", help="Real data: a name of the bundle (departures:slot=5) or a file.")
+@click.option(
+    "--distribution", help="A law by name, for example zipf:exponent=1.2.", shell_complete=names("distribution")
+)
+@click.option(
+    "--data", help="Real data: a name of the bundle (departures:slot=5) or a file.", shell_complete=names("data")
+)
 @click.option("--column", help="The column of the file.")
 @click.option("--sampling", help="iid, or dealt: without replacement, measured on a held-out half.")
-@click.option("--estimator", help="What is made of the estimate: raw, simplex, minimax, isotonic, merge:pieces=8.")
+@click.option(
+    "--estimator",
+    help="What is made of the estimate: raw, simplex, minimax, isotonic, merge:pieces=8.",
+    shell_complete=names("estimator"),
+)
 @click.option("--loss", help="What protocols tune themselves for: l2 or l1.")
 @click.option("--generator", help="splitmix, or philox (strict).")
 @click.option("--seed", type=int, help="Seed of all coins and samples.  [default: 0]")

@@ -4,6 +4,7 @@ import importlib
 from typing import Any
 
 import click
+from click.shell_completion import CompletionItem
 
 from distest.errors import unknown
 
@@ -17,8 +18,9 @@ COMMANDS = {
     "show": "Print a kept transcript: who said what, field by field.",
     "audit": "Replay kept transcripts from their bits and compare with the records.",
     "doctor": "Say in plain words what works on this machine.",
+    "completion": "Print a script by which a shell completes commands and names.",
 }
-RESERVED = ("compare", "plan", "completion")
+RESERVED = ("compare", "plan")
 
 
 class Lazy(click.Group):
@@ -27,7 +29,13 @@ class Lazy(click.Group):
     def list_commands(self, ctx: click.Context) -> list[str]:
         return list(COMMANDS)
 
+    def shell_complete(self, ctx: click.Context, incomplete: str) -> list[CompletionItem]:
+        commands = [CompletionItem(name, help=said) for name, said in COMMANDS.items() if name.startswith(incomplete)]
+        return commands + click.Command.shell_complete(self, ctx, incomplete)
+
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        if ctx.resilient_parsing and cmd_name not in COMMANDS:
+            return None  # a shell asks about what was only begun
         if cmd_name in COMMANDS:
             command: click.Command = importlib.import_module(f"distest.cli.{cmd_name}_").command
             return command

@@ -7,6 +7,7 @@ from typing import Any, TypeVar
 import click
 
 from distest import train_spec as specs
+from distest.cli.completing import names
 from distest.spec import Table, assign, named, read_toml, value_of
 
 _HINT = "for example mean:feedback=true"
@@ -22,19 +23,21 @@ def _rate(context: click.Context, option: click.Parameter, value: str | None) ->
 
 
 _METHOD = f"A method by name, {_HINT}; may be repeated.  [default: mean]"
+_COMPRESSOR = "What the messages of a method are made by, for example qsgd:bits=4."
+_CLOCK = "Who comes next where a server does not wait, for example live:delay=0.001."
 _PROBLEM = "What is minimised, for example logistic:data=a9a, or your own module:Class:key=value.  [default: softmax]"
 _RATE = "Step size, or theory for that of the method's theorem.  [default: 0.1]"
 _MILESTONES = "With --schedule steps: when the rate becomes a tenth, such as 400,600 or 0.5,0.75."
 _OPTIONS = (
     click.argument("spec", type=click.Path(path_type=Path), required=False),
-    click.option("--method", "methods", multiple=True, help=_METHOD),
-    click.option("--compressor", help="What the messages of a method are made by, for example qsgd:bits=4."),
-    click.option("--exchange", help="How the mean is made, for example parameter_server."),
-    click.option("--clock", help="Who comes next where a server does not wait, for example live:delay=0.001."),
-    click.option("--graph", help="Who hears whom where there is no server, for example torus."),
+    click.option("--method", "methods", multiple=True, help=_METHOD, shell_complete=names("method")),
+    click.option("--compressor", help=_COMPRESSOR, shell_complete=names("compressor")),
+    click.option("--exchange", help="How the mean is made, as parameter_server.", shell_complete=names("exchange")),
+    click.option("--clock", help=_CLOCK, shell_complete=names("clock")),
+    click.option("--graph", help="Who hears whom without a server, as torus.", shell_complete=names("graph")),
     click.option("--bits", type=int, help="Bits of a coordinate, for every compressor that takes them."),
     click.option("--density", type=float, help="Share of the coordinates sent, for every method that takes one."),
-    click.option("--problem", help=_PROBLEM),
+    click.option("--problem", help=_PROBLEM, shell_complete=names("problem")),
     click.option("--workers", type=int, help="Workers W, on any number of ranks.  [default: 4]"),
     click.option("--steps", type=int, help="Steps.  [default: 100]"),
     click.option("--epochs", type=float, help="In place of --steps: how often batches make all rows."),
