@@ -25,7 +25,7 @@ from analysis.report.verdict import verdicts
 
 Json = dict[str, Any]
 
-PROBLEMS_MOST = 12  # with figures and tables of their own
+PROBLEMS_MOST = 8  # with figures and tables of their own
 QUESTIONS = (
     "Which method needs the fewest bits?",
     "How far is that from what is provable?",

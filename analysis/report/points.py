@@ -63,7 +63,14 @@ class Point:
 
     def value(self, key: str) -> Interval:
         """The mean over repeats of an error or loss, with Student's interval."""
-        return interval([of(record, key) for record in self.records])
+        if key not in self._values:
+            self._values[key] = interval([of(record, key) for record in self.records])
+        return self._values[key]
+
+    @cached_property
+    def _values(self) -> dict[str, Interval]:
+        """What was worked out already."""
+        return {}
 
 
 def points(records: Iterable[Row], series: Mapping[str, Sequence[Row]]) -> list[Point]:

@@ -19,7 +19,7 @@ from analysis.report.points import CONFIDENCE, Point
 from analysis.report.problems import Problem
 from analysis.statistics import Interval
 
-PLACES = 16  # of a curve
+PLACES = 12  # of a curve
 
 
 @dataclass(frozen=True, slots=True)

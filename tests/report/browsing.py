@@ -48,8 +48,14 @@ class Opened:
         self.drawn()
 
     def drawn(self) -> None:
-        """Wait until all figures are drawn."""
+        """Wait until the figures near the window are drawn."""
         self.page.wait_for_selector("html[data-ready=true]", timeout=30_000)
+
+    def show(self, figure: str) -> None:
+        """Move to a figure and wait until it is drawn."""
+        self.page.evaluate(f"document.getElementById('{figure}').scrollIntoView({{behavior: 'instant'}})")
+        self.page.wait_for_selector(f"#{figure} .plot .main-svg", state="attached", timeout=30_000)
+        self.drawn()
 
 
 @contextmanager

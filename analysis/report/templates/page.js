@@ -151,22 +151,31 @@
       swatch.innerHTML = `<line x1="1" x2="25" y1="6" y2="6" stroke="${color}" stroke-width="1.8" stroke-dasharray="${dash}"/>${glyph ? `<path d="${glyph}" fill="${color}"/>` : ""}`;
     }
   };
+  // a figure is drawn when it comes near the window, one after another
+  const drawn = new Set();
   let queue = [];
   const next = () => {
     const id = queue.shift();
-    if (id === undefined) { root.dataset.ready = "true"; return; }
-    draw(id);
-    setTimeout(next, 0);
+    if (id !== undefined) draw(id);
+    if (queue.length) setTimeout(next, 0); else root.dataset.ready = "true";
+  };
+  const enqueue = (ids) => {
+    delete root.dataset.ready;
+    if (queue.length === 0) setTimeout(next, 0);
+    queue = [...new Set([...queue, ...ids])];
   };
   function dress() {
     swatches();
-    delete root.dataset.ready;
-    const idle = queue.length === 0;
-    queue = Object.keys(figures);
-    if (idle) setTimeout(next, 0);
+    enqueue(drawn);
   }
+  const near = new IntersectionObserver((entries) => {
+    const ids = entries.filter((entry) => entry.isIntersecting).map((entry) => entry.target.id).filter((id) => !drawn.has(id));
+    ids.forEach((id) => drawn.add(id));
+    enqueue(ids);
+  }, { rootMargin: "100% 0px" });
   for (const figure of document.querySelectorAll("[data-figure]")) {
     const id = figure.id;
+    near.observe(figure);
     figure.addEventListener("click", (event) => {
       const view = event.target.closest("button.view");
       const line = event.target.closest("button.line");
@@ -190,6 +199,7 @@
     if (on) { before = root.dataset.theme; root.dataset.theme = "light"; } else { root.dataset.theme = before; }
     swatches();
     for (const id of Object.keys(figures)) {
+      drawn.add(id);
       draw(id);
       const plot = document.getElementById(id).querySelector(".plot");
       const height = figures[id].heat ? {} : { height: on ? 350 : null };
