@@ -4,8 +4,9 @@ import dataclasses
 import itertools
 import math
 import typing
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import Any
 
 import msgspec
@@ -106,6 +107,19 @@ def fitting(problem: Problem) -> list[Candidate]:
     return [min(fits, key=lambda c: c.promise(problem.task.loss)) for _, fits, _ in _tried(problem) if fits]
 
 
+def best(problem: Problem, given: dict[str, Any]) -> Candidate | None:
+    """One protocol at the options that promise least, the given ones (its name among them) left as they are.
+
+    None where none keeps to the budget: servers of a protocol without a cap keep to none.
+    """
+    found = []
+    for spec, protocol in _built(str(given["name"]), problem, given):
+        cap = protocol.bits_per_server()
+        if problem.budget is None or (cap is not None and cap <= problem.budget):
+            found.append(Candidate(spec, protocol, protocol.worst_risk()))
+    return min(found, key=lambda c: c.promise(problem.task.loss), default=None)
+
+
 def some_fitting(problem: Problem) -> list[Candidate]:
     """As `fitting`; raises UsageError where there is none, and says what the cheapest protocol takes."""
     found = fitting(problem)
@@ -136,14 +150,21 @@ def _tried(problem: Problem) -> Iterator[tuple[str, list[Candidate], int | None]
         yield name, fits, min(caps, default=None)
 
 
-def _built(name: str, problem: Problem) -> Iterator[tuple[dict[str, Any], Protocol[Any]]]:
-    """A protocol with each choice of its options, the defaults first, at the most bits it takes within the budget."""
+def _built(
+    name: str, problem: Problem, given: Mapping[str, Any] = MappingProxyType({})
+) -> Iterator[tuple[dict[str, Any], Protocol[Any]]]:
+    """A protocol with each choice of its options, the defaults first, at the most bits it takes within the budget.
+
+    given: options about which there is no choice.
+    """
     options = catalog.options("protocol", name)
     budgets: list[int | None] = [None]
     if "bits" in options:
         budget = problem.budget
         budgets = [] if budget is None else [*range(max(1, min(budget, _MOST_BITS)), 0, -1)]
+        budgets = budgets if "bits" not in given else [int(given["bits"])]
     choices = _choices(name, options, problem)
+    choices |= {key: [value] for key, value in given.items() if key not in ("name", "bits")}
     for values in itertools.product(*choices.values()):
         for bits in budgets:
             given = {} if bits is None else {"bits": bits}

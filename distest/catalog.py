@@ -112,6 +112,13 @@ def describe(thing: Any) -> dict[str, Any]:
     return {"name": name, **{k: describe(v) if _is_part(v) else v for k, v in fields.items()}}
 
 
+def parts(kind: str, name: str) -> dict[str, str]:
+    """The options of an algorithm that take another one, and of which kind."""
+    hints = typing.get_type_hints(find(kind, name))
+    found = {key: _part_of(hints[key]) for key in options(kind, name)}
+    return {key: part for key, part in found.items() if part is not None}
+
+
 def _part_of(hint: Any) -> str | None:
     """The kind of a part that an option takes, None for plain values."""
     among = typing.get_args(hint) or (hint,)

@@ -219,27 +219,44 @@ def sampler(trial: Trial, spec: LearnSpec, coins: DataCoins) -> Callable[[int], 
     return fixed
 
 
+Done = tuple[records.Record, Board | None]
+
+
 def run(
     spec: LearnSpec, trials: list[Trial], transport: Transport, keep_board: bool, heard: Notice | None = None
-) -> Iterator[tuple[records.Record, Board | None]]:
+) -> Iterator[Done]:
     """Run every trial of a plan `repeats` times; yields record and board as they come, on the referee's rank only."""
-    coins, data = from_seed(spec.seed, spec.generator)
     for trial in trials:
-        protocol, samples_of = trial.protocol, sampler(trial, spec, data)
+        one = runner(spec, trial, transport, keep_board, heard)
         for repeat in range(spec.repeats):
-            samples = samples_of(repeat)
-            channel = Channel(protocol.task.m, transport, protocol.model, keep_board, spec.hearing)
-            here = coins.fold("repeat", repeat)
-            transport.barrier()
-            start = time.perf_counter()
-            apart = data.fold("repeat", repeat).fold("roster")
-            draw = trial.roster.apart(samples.draw, protocol.task, apart)
-            outcome = learn(protocol, draw, channel, here, heard)
-            seconds = time.perf_counter() - start
-            if outcome is not None:
-                record = _record(spec, trial, samples.truth, outcome, repeat, transport, seconds)
-                record |= {"public_key": here.public.key, "coin_path": list(here.public.path)}
-                yield record, outcome.board
+            done = one(repeat)
+            if done is not None:
+                yield done
+
+
+def runner(
+    spec: LearnSpec, trial: Trial, transport: Transport, keep_board: bool, heard: Notice | None = None
+) -> Callable[[int], Done | None]:
+    """A function that runs one repeat of a trial: record and board, on the referee's rank only."""
+    coins, data = from_seed(spec.seed, spec.generator)
+    protocol, samples_of = trial.protocol, sampler(trial, spec, data)
+
+    def one(repeat: int) -> Done | None:
+        samples = samples_of(repeat)
+        channel = Channel(protocol.task.m, transport, protocol.model, keep_board, spec.hearing)
+        here = coins.fold("repeat", repeat)
+        transport.barrier()
+        start = time.perf_counter()
+        apart = data.fold("repeat", repeat).fold("roster")
+        draw = trial.roster.apart(samples.draw, protocol.task, apart)
+        outcome = learn(protocol, draw, channel, here, heard)
+        seconds = time.perf_counter() - start
+        if outcome is None:
+            return None
+        record = _record(spec, trial, samples.truth, outcome, repeat, transport, seconds)
+        return record | {"public_key": here.public.key, "coin_path": list(here.public.path)}, outcome.board
+
+    return one
 
 
 def estimate_digest(estimate: Pmf) -> str:

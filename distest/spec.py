@@ -15,8 +15,9 @@ makes six specs. Keys are those of --set.
 
 import copy
 import itertools
+import math
 import tomllib
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, Literal, TypeVar
 
@@ -117,22 +118,53 @@ def _put(table: Table, path: str, value: Any, said: str) -> None:
 def expand(table: Table) -> list[Table]:
     """The tables of a sweep, normalised, in the order of its axes (the last one runs fastest); [table] without a grid.
 
-    Raises UsageError for a grid that is no table of lists, lists of one axis that differ in length, an empty axis,
-    and a key that is set twice.
+    Raises UsageError as `Grid` does.
     """
-    table = normalise(table)
-    grid = table.pop("grid", [])
-    axes = [grid] if isinstance(grid, dict) else grid
-    if not isinstance(axes, list) or not all(isinstance(axis, dict) for axis in axes):
-        raise UsageError(f"grid is a table, or a list of tables, of lists of values, got {grid!r}")
-    _check_keys(table, [key for axis in axes for key in axis])
-    tables = []
-    for settings in itertools.product(*map(_points, axes)):
-        case = copy.deepcopy(table)
-        for path, value in itertools.chain.from_iterable(settings):
-            _put(case, path, copy.deepcopy(value), f"grid {path}={value!r}")
-        tables.append(normalise(case))
-    return tables
+    return list(Grid(table))
+
+
+class Grid:
+    """The tables of a sweep, made one at a time: a million of them take no room.
+
+    normalise: of the kind of spec. Raises UsageError for a grid that is no table of lists, lists of one axis that
+    differ in length, an empty axis, and a key that is set twice.
+
+    size: how many tables there are. keys: what changes.
+    """
+
+    def __init__(self, table: Table, normalised: Callable[[Table], Table] | None = None):
+        self._normalised = normalised or normalise
+        self._table = self._normalised(table)
+        grid = self._table.pop("grid", [])
+        axes = [grid] if isinstance(grid, dict) else grid
+        if not isinstance(axes, list) or not all(isinstance(axis, dict) for axis in axes):
+            raise UsageError(f"grid is a table, or a list of tables, of lists of values, got {grid!r}")
+        self.keys = [key for axis in axes for key in axis]
+        _check_keys(self._table, self.keys)
+        self._axes = [list(_points(axis)) for axis in axes if axis]
+        self.size = math.prod(map(len, self._axes))
+
+    def __iter__(self) -> Iterator[Table]:
+        return map(self.at, range(self.size))
+
+    def at(self, index: int) -> Table:
+        """One table, by its place in the order."""
+        table = copy.deepcopy(self._table)
+        settings = []
+        for axis in reversed(self._axes):
+            index, place = divmod(index, len(axis))
+            settings.append(axis[place])
+        for path, value in itertools.chain.from_iterable(reversed(settings)):
+            _put(table, path, copy.deepcopy(value), f"grid {path}={value!r}")
+        return self._normalised(table)
+
+    def corners(self) -> Iterator[int]:
+        """Places that together meet every value of every axis: the first table, and each other value by itself."""
+        yield 0
+        step = 1
+        for axis in reversed(self._axes):
+            yield from range(step, step * len(axis), step)
+            step *= len(axis)
 
 
 def _points(axis: Table) -> Iterator[list[tuple[str, Any]]]:

@@ -51,6 +51,9 @@ MAY: dict[str, set[str]] = {
     | {"distest.sgd", "distest.train_spec", "distest.training", "distest.toml", "distest.launch", "distest.rank"}
     | {"analysis.statistics"},
     "distest.coding_loss": RUNNING | {"distest.sgd"},
+    "distest.sweep": RUNNING
+    | {"distest." + f for f in ("sgd.clock", "train_spec", "experiment", "training", "launch", "toml")}
+    | {"analysis.statistics"},
     "distest.audit": RUNNING | {"distest.experiment", "distest.training"},
     "distest.showing": RUNNING | {"distest.audit", "distest.training"},
     "distest.runs": GROUND | {"distest.records", "distest.audit", "analysis"},

@@ -13,6 +13,7 @@ COMMANDS = {
     "learn": "Learn a distribution with one or more protocols and count every bit.",
     "train": "Train a model with one or more methods and count every bit.",
     "tune": "Search step sizes and knobs of methods, and say what that has won.",
+    "compare": "Run a sweep of many trials, at equal bits or to a target; resumes where it was killed.",
     "bounds": "Print every bound that applies to a problem.",
     "report": "Write a page about runs: figures, verdicts, bounds; one file, no network.",
     "show": "Print a kept transcript: who said what, field by field.",
@@ -20,7 +21,7 @@ COMMANDS = {
     "doctor": "Say in plain words what works on this machine.",
     "completion": "Print a script by which a shell completes commands and names.",
 }
-RESERVED = ("compare", "plan")
+RESERVED = ("plan",)
 
 
 class Lazy(click.Group):

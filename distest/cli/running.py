@@ -24,19 +24,6 @@ def prepare(out: Path) -> None:
         raise UsageError(f"the output {place} cannot be written ({error.strerror})") from None
 
 
-def keep_trace(path: Path, trace: list[list[int]]) -> str:
-    """Write the order of a live run to a file, for the clock `recorded`; its name. UsageError if that cannot be."""
-    import json
-
-    from distest.errors import UsageError
-
-    try:
-        path.write_text(json.dumps(trace), encoding="utf-8")
-    except OSError as error:
-        raise UsageError(f"{path} cannot be written ({error.strerror})") from None
-    return path.name
-
-
 def import_from_here() -> None:
     """Let import paths of users' own classes lead to files of the current folder too, after all that is installed."""
     if "" not in sys.path and str(Path.cwd()) not in sys.path:

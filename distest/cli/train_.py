@@ -67,6 +67,7 @@ def _run(
 ) -> int:
     from distest import launch, records, training
     from distest.cli.progress import progress
+    from distest.sgd.clock import keep_trace
     from distest.sgd.saving import Saving
 
     transport = running.transport_at_hand()
@@ -96,7 +97,7 @@ def _run(
                     record["board"] = f"{name}.board"
                     board.save(out / "boards" / record["board"])
                 if "trace" in record:
-                    record["trace"] = running.keep_trace(out / "boards" / f"{name}.trace", record["trace"])
+                    record["trace"] = keep_trace(out / "boards" / f"{name}.trace", record["trace"])
                 records.keep(out, record, series)
             if as_json:
                 running.print_json(record)

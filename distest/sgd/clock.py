@@ -1,10 +1,13 @@
 """Clock: which answer the server of an asynchronous method handles next."""
 
+import json
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
+from pathlib import Path
 from typing import ClassVar
 
 from distest.coins import PublicCoins
+from distest.errors import UsageError
 from distest.wire.mailbox import Mailbox
 
 Trace = Sequence[tuple[int, int]]
@@ -40,3 +43,12 @@ class Clock(ABC):
     def pause(self, worker: int, number: int, coins: PublicCoins) -> float:
         """Seconds that a worker really waits before its number-th answer of a round."""
         return 0.0
+
+
+def keep_trace(path: Path, trace: list[list[int]]) -> str:
+    """Write the order of a live run to a file, for the clock `recorded`; its name. UsageError if that cannot be."""
+    try:
+        path.write_text(json.dumps(trace), encoding="utf-8")
+    except OSError as error:
+        raise UsageError(f"{path} cannot be written ({error.strerror})") from None
+    return path.name
