@@ -40,24 +40,23 @@ class Messages:
         """All messages of all parts in order, bit-exact, no gap at the seams."""
         if len(parts) == 1:
             return parts[0]
-        at = sum(part.n_bits for part in parts)
-        out = bitpack.room(at)
+        at = count = 0
+        for part in parts:
+            at, count = at + part.n_bits, count + part.count
         if at <= 64:  # flags: the numbers of Python are sooner done than kernels are called
-            word = 0
+            word, n_bytes = 0, (at + 7) // 8
             for part in parts:
                 word = word << part.n_bits | int.from_bytes(part.to_bytes()) >> -part.n_bits % 8
-            n_bytes = (at + 7) // 8
-            out[:n_bytes] = np.frombuffer((word << -at % 8).to_bytes(n_bytes), np.uint8)
+            whole = (word << -at % 8 + 8 * bitpack.SPARE).to_bytes(n_bytes + bitpack.SPARE)
+            out = np.frombuffer(bytearray(whole), np.uint8)
         else:
-            at = 0
+            out, at = bitpack.room(at), 0
             for part in parts:
                 at = bitpack.append(part.data, part.n_bits, out, at)
-        count = sum(part.count for part in parts)
         spoken = [part for part in parts if part.count]
-        if len({part.lengths if isinstance(part.lengths, int) else -1 for part in spoken}) <= 1 and all(
-            isinstance(part.lengths, int) for part in spoken
-        ):
-            return cls(out, at, count, spoken[0].lengths if spoken else 0)
+        alike = spoken[0].lengths if spoken else 0
+        if isinstance(alike, int) and all(isinstance(p.lengths, int) and p.lengths == alike for p in spoken):
+            return cls(out, at, count, alike)
         each = [np.broadcast_to(np.asarray(part.lengths, np.int64), part.count) for part in spoken]
         return cls(out, at, count, np.concatenate(each))
 
@@ -158,7 +157,7 @@ class BitReader:
     def flag(self) -> bool:
         """Whether the next bit is set; where it is not, it is a whole message and booked, else it stays to be read."""
         at = self.need(1)
-        if self._data[at >> 3] >> (7 - (at & 7)) & 1:
+        if int(self._data[at >> 3]) >> (7 - (at & 7)) & 1:
             return True
         self.took(1, 1)
         return False
@@ -172,7 +171,10 @@ class BitReader:
         n_bits = count * lengths if isinstance(lengths, int) else int(lengths.sum())
         self.need(n_bits)
         self._at += n_bits
-        if count:
+        before, last = self._lengths[-1] if self._lengths else (0, None)
+        if isinstance(lengths, int) and isinstance(last, int) and lengths == last:
+            self._lengths[-1] = before + count, lengths
+        elif count:
             self._lengths.append((count, lengths))
 
     def booked(self) -> tuple[int, Lengths]:

@@ -8,6 +8,7 @@ side at all.
 
 import hashlib
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Self
 
 import numpy as np
@@ -35,7 +36,7 @@ class Stream:
     def __post_init__(self) -> None:
         if self.generator not in GENERATORS:
             raise UsageError(unknown("generator", self.generator, GENERATORS))
-        if len(self.key) * 4 != KEY_BITS or not set(self.key) <= set("0123456789abcdef"):
+        if not _is_key(self.key):
             raise UsageError(f"a key has {KEY_BITS // 4} lower-case hex digits, got {self.key!r}")
 
     def fold(self, *purpose: str | int) -> Self:
@@ -68,6 +69,12 @@ class Stream:
         """`count` words that belong to nobody in particular, uint64 (count,)."""
         row: NDArray[np.uint64] = self.fold("common").words(range(1), count)[0]
         return row
+
+
+@lru_cache(maxsize=64)
+def _is_key(key: str) -> bool:
+    """Kept, because streams are folded all the time, and under the same few keys."""
+    return len(key) * 4 == KEY_BITS and set(key) <= set("0123456789abcdef")
 
 
 class PublicCoins(Stream):

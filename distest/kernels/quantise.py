@@ -216,18 +216,22 @@ def norms_of(x: Floats, bucket: int, norm: str, clip: float) -> Floats:
     highest: Floats = np.abs(padded).max(axis=1)
     if norm == "max":
         return highest
-    sums = np.zeros((len(padded), LANES))
-    for group in padded.reshape(len(padded), -1, LANES).swapaxes(0, 1):
-        sums += np.square(group.astype(np.float64))
-    while sums.shape[1] > 1:
-        half = sums.shape[1] // 2
-        sums = sums[:, :half] + sums[:, half:]
-    square = sums[:, 0]
+    square = square_sums(padded)
     sizes = np.minimum(bucket, x.size - bucket * np.arange(len(padded)))
     found = np.sqrt(square) if norm == "l2" else clip * np.sqrt(square / sizes)
     limit = np.float64(_HIGHEST) if norm == "l2" else highest.astype(np.float64)
     norms: Floats = np.maximum(np.minimum(found, limit), np.where(square > 0, _LEAST, 0)).astype(np.float32)
     return norms
+
+
+def square_sums(rows: Floats) -> NDArray[np.float64]:
+    """The sum of squares of each row, a multiple of LANES long, in LANES interleaved sums from left to right."""
+    squares = np.square(rows.reshape(len(rows), -1, LANES), dtype=np.float64)
+    sums = np.add.accumulate(squares, axis=1)[:, -1]
+    while sums.shape[1] > 1:
+        half = sums.shape[1] // 2
+        sums = sums[:, :half] + sums[:, half:]
+    return np.asarray(sums[:, 0])
 
 
 def _symbols_plainly(

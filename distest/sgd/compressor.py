@@ -2,13 +2,13 @@
 
 import math
 from abc import ABC, abstractmethod
-from collections.abc import Callable
 from typing import ClassVar, Literal
 
 import numpy as np
 
 from distest.bits import BitReader, Messages
 from distest.coins import Coins, PublicCoins
+from distest.sgd.news import News, square
 from distest.sgd.problem import Vector
 
 CoinUse = Literal["none", "public"]
@@ -42,10 +42,12 @@ class Compressor(ABC):
     def decode(self, reader: BitReader, d: int, worker: int, coins: PublicCoins) -> Vector:
         """Read one message of a worker, float32 (d,), and book its bits. Raises WireError."""
 
-    def told(self, x: Vector, worker: int, coins: Coins) -> tuple[Vector, Callable[[], Messages]]:
-        """What a reader will find in the message of x, and what makes the message: for who may yet be silent."""
-        message = self.encode(x, worker, coins)
-        return self.decode(BitReader(message.data, message.n_bits), x.size, worker, coins.public), lambda: message
+    def news(self, new: Vector, memory: Vector, worker: int, coins: Coins) -> News:
+        """What the message of new - memory will say to a reader with this memory: for who may yet be silent."""
+        message = self.encode(new - memory, worker, coins)
+        told = self.decode(BitReader(message.data, message.n_bits), new.size, worker, coins.public)
+        vector = memory + told
+        return News(square(told), vector, square(new - vector), lambda: message)
 
     def fill(self, reader: BitReader, worker: int, coins: PublicCoins, out: Vector) -> None:
         """Read one message as `decode` does; out = what it says about so many coordinates, perhaps sooner."""

@@ -1,7 +1,6 @@
 """Innovation: a vector told as its difference to what both ends remember; and that memory."""
 
 import hashlib
-from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -11,19 +10,9 @@ from distest.coins import Coins, PublicCoins
 from distest.sgd.compressor import Compressor
 from distest.sgd.compressors.identity import Identity
 from distest.sgd.doubles import Doubles
+from distest.sgd.news import News, square
 from distest.sgd.problem import Vector
 from distest.sgd.state import State
-
-
-@dataclass(frozen=True, slots=True)
-class News:
-    """What a worker could say now. change: what its memory would move by, as it would be read. vector: the memory after
-    that. lost: |new - vector|^2. message: makes the message, where it is not made yet."""
-
-    change: Vector
-    vector: Vector
-    lost: float
-    message: Callable[[], Messages]
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,12 +27,15 @@ class Innovation:
 
     def news(self, new: Vector, memory: Vector, worker: int, coins: Coins) -> News:
         """What to say of a vector to somebody who remembers another."""
-        change, whole = new - memory, self._whole(new)
-        if whole is not None:
-            return News(change, new, 0.0, lambda: whole.encode(new, worker, coins))
-        told, message = self.compressor.told(change, worker, coins)
-        vector = memory + told
-        return News(told, vector, square(new - vector), message)
+        whole = self._whole(new)
+        if whole is None:
+            return self.compressor.news(new, memory, worker, coins)
+        return News(square(new - memory), new, 0.0, lambda: whole.encode(new, worker, coins))
+
+    def message(self, new: Vector, memory: Vector, worker: int, coins: Coins) -> Messages:
+        """The message alone: for who does not ask how large the news is."""
+        whole = self._whole(new)
+        return self.compressor.encode(new - memory, worker, coins) if whole is None else whole.encode(new, worker, coins)
 
     def read(self, reader: BitReader, memory: Vector, worker: int, coins: PublicCoins) -> Vector:
         """The vector that a message tells to somebody with this memory. Raises WireError."""
@@ -94,9 +86,3 @@ def digest(memories: dict[int, Vector]) -> str:
     for worker in sorted(memories):
         sha.update(memories[worker].tobytes())
     return sha.hexdigest()
-
-
-def square(x: Vector) -> float:
-    """|x|^2, added up in float64."""
-    wide = x.astype(np.float64)
-    return float(wide @ wide)

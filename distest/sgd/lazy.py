@@ -16,10 +16,11 @@ from distest.errors import DivergedError, ModelError, UsageError
 from distest.sgd import theory
 from distest.sgd.compressor import Compressor
 from distest.sgd.compressors.identity import Identity
-from distest.sgd.innovation import Innovation, News, Remembered, square
+from distest.sgd.innovation import Innovation, Remembered
 from distest.sgd.link import Link
 from distest.sgd.method import Method, Total
 from distest.sgd.moves import Moves
+from distest.sgd.news import News
 from distest.sgd.oracle import Oracle
 from distest.sgd.problem import Problem, Vector
 from distest.sgd.rule import Rule
@@ -170,7 +171,7 @@ class Lazy(Method):
         self, state: State, oracle: Oracle, worker: int, gradient: Vector, news: News
     ) -> tuple[float, dict[str, Vector]]:
         """How large the news is, squared; and what the worker keeps, by name, where it speaks."""
-        return square(news.change), {}
+        return news.size, {}
 
     def _slack(self) -> float:
         """How much of 3 (e + e') is added to T."""
@@ -185,7 +186,7 @@ class Lazy(Method):
         def decode(reader: BitReader) -> None:
             state.x = code.read(reader, zero, server, here.public)
 
-        link.down(lambda: code.news(mine, zero, server, here).message(), decode, self.downlink == "unicast")
+        link.down(lambda: code.message(mine, zero, server, here), decode, self.downlink == "unicast")
         if link.hosts_server and not np.array_equal(state.x, mine):
             raise ModelError(f"{self.name}: the server says another x than follows from what it was told")
         self._moves(state).push(before, state.x)

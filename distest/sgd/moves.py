@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from distest.sgd.innovation import square
+from distest.sgd.news import square
 from distest.sgd.problem import Vector
 from distest.sgd.state import State
 

@@ -62,14 +62,16 @@ class Rule:
 
     def at(self, step: int) -> float:
         """The step size of a step."""
-        done = step / max(1, self.steps)
-        factor = {
-            "constant": 1.0,
-            "inverse": 1.0 / (1.0 + step / self.decay),
-            "cosine": (1.0 + math.cos(math.pi * min(1.0, done))) / 2.0,
-            "linear": max(0.0, 1.0 - done),
-            "steps": self.factor ** sum(step >= self._step(milestone) for milestone in self.milestones),
-        }[self.schedule]
+        factor, done = 1.0, step / max(1, self.steps)
+        match self.schedule:
+            case "inverse":
+                factor = 1.0 / (1.0 + step / self.decay)
+            case "cosine":
+                factor = (1.0 + math.cos(math.pi * min(1.0, done))) / 2.0
+            case "linear":
+                factor = max(0.0, 1.0 - done)
+            case "steps":
+                factor = self.factor ** sum(step >= self._step(milestone) for milestone in self.milestones)
         if step < self.warmup:
             factor *= (step + 1) / self.warmup
         return self.rate * factor

@@ -67,7 +67,7 @@ class Channel:
         heard: list[Heard] = []
         for number, block, chunk in self._chunks(turn, speak, spread):
             part, entry = self._hear(turn, number, block, chunk, hear)
-            tally = part if tally is None else tally + part
+            tally = part if tally is None else tally + part if part.size else tally
             heard.append(entry)
         if spread:
             heard = self._collect(turn, heard)
@@ -351,14 +351,14 @@ class Channel:
         if _least(lengths) < 1:
             raise ModelError(f"{self._where(turn, block)}: a message was read from no bits; silence is information")
         n_bits = count * lengths if isinstance(lengths, int) else int(lengths.sum())
-        mine = number % self._transport.size == self._transport.rank
-        digest = block_digest(block, chunk) if mine or not self._is_shared(turn, chunk.n_bits) else b""
+        elsewhere = number % self._transport.size != self._transport.rank and self._is_shared(turn, chunk.n_bits)
+        digest = b"" if elsewhere else block_digest(block, chunk)
         longest = lengths if isinstance(lengths, int) else int(lengths.max())
         return tally, Heard(number, block, lengths, n_bits, longest, digest, None if self.board is None else chunk)
 
     def _hashed(self, turn: Turn, heard: list[Heard]) -> list[Heard]:
         """The same, each with its digest: those of large blocks on the board were made on one rank each."""
-        if not any(self._is_shared(turn, entry.n_bits) for entry in heard):
+        if self._transport.size == 1 or not any(self._is_shared(turn, entry.n_bits) for entry in heard):
             return heard
         rows = np.zeros((len(heard), 4), np.int64)
         for row, entry in zip(rows, heard, strict=True):

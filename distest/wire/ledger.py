@@ -1,7 +1,7 @@
 """Ledger: bits by round, direction and party. Booked from what was decoded, and from nothing else."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -69,20 +69,20 @@ class Ledger:
             kept = lengths
             if lengths is None:
                 self._summed.add(turn.round)
-        entry = Entry(turn.round, turn.direction, parties, n_bits, n_bits_max, kept)
-        last = self.entries[-1] if self.entries else None
+        direction = turn.direction
+        last = self.entries[-1] if self.entries and isinstance(kept, int) else None
         if (
             last is not None
-            and isinstance(kept, int)
+            and last.round == turn.round
             and isinstance(last.lengths, int)  # an array may not be compared
-            and (last.round, last.direction, last.lengths) == (entry.round, entry.direction, kept)
+            and last.lengths == kept
+            and last.direction == direction
             and last.parties.step == parties.step
             and last.parties[-1] + parties.step == parties.start
         ):
-            whole = range(last.parties.start, parties.stop, parties.step)
-            self.entries[-1] = replace(last, parties=whole, n_bits=last.n_bits + n_bits)
-        else:
-            self.entries.append(entry)
+            parties = range(last.parties.start, parties.stop, parties.step)
+            n_bits += self.entries.pop().n_bits
+        self.entries.append(Entry(turn.round, direction, parties, n_bits, n_bits_max, kept))
 
     def book_edges(self, edges: Edges, bits: dict[int, int]) -> None:
         """Add what each edge of a turn has carried. bits: of the message of each speaker."""

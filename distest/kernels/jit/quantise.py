@@ -44,18 +44,24 @@ def _greatest(bits: Array) -> Any:
 
 
 @inline
-def _square_sum(x: Array, sums: Array) -> Any:
-    groups = x.size // LANES
-    squares_into(x, i64(groups), sums)
-    for j in range(x.size - groups * LANES):
-        here = f64(x[groups * LANES + j])
-        sums[j] += here * here
+def folded(sums: Array) -> Any:
+    """LANES interleaved sums as one: lane j + 16 is added to lane j, and so on with half as many."""
     span = LANES
     while span > 1:
         span //= 2
         for j in range(span):
             sums[j] += sums[j + span]
     return sums[0]
+
+
+@inline
+def _square_sum(x: Array, sums: Array) -> Any:
+    groups = x.size // LANES
+    squares_into(x, i64(groups), sums)
+    for j in range(x.size - groups * LANES):
+        here = f64(x[groups * LANES + j])
+        sums[j] += here * here
+    return folded(sums)
 
 
 @inline

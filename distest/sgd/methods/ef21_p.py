@@ -75,7 +75,7 @@ class Ef21P(Method):
         made, server = state.x, here.fold("down")
 
         def tell() -> Messages:
-            return code.news(made, known, link.workers, server).message()
+            return code.message(made, known, link.workers, server)
 
         def told(reader: BitReader) -> None:
             state.x = code.read(reader, known, link.workers, server.public)

@@ -80,7 +80,7 @@ class LagPs(Lazy):
             def encode(worker: int) -> Messages:
                 if not asking[worker]:
                     return SILENT
-                return Messages.one([SPEAKS, code.news(x, zero, link.workers, here).message()])
+                return Messages.one([SPEAKS, code.message(x, zero, link.workers, here)])
 
             def decode(worker: int, reader: BitReader) -> None:
                 parts = inside(reader)

@@ -6,9 +6,9 @@ from typing import ClassVar
 import numpy as np
 
 from distest.coins import Coins
-from distest.sgd.innovation import News, square
 from distest.sgd.lasg import Lasg
 from distest.sgd.link import Link
+from distest.sgd.news import News, square
 from distest.sgd.oracle import Oracle
 from distest.sgd.problem import Vector
 from distest.sgd.rule import Rule
@@ -33,7 +33,7 @@ class LasgWk1(Lasg):
         self, state: State, oracle: Oracle, worker: int, gradient: Vector, news: News
     ) -> tuple[float, dict[str, Vector]]:
         if not self.trigger:
-            return square(news.change), {}
+            return news.size, {}
         moved = gradient - self._gradient(state, oracle, worker, state.shared["snapshot"])
         last = state.own.get("moved", {}).get(worker, np.zeros_like(moved))
         return square(moved - last), {"moved": moved}

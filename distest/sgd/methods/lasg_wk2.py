@@ -3,8 +3,8 @@
 from dataclasses import dataclass
 from typing import ClassVar
 
-from distest.sgd.innovation import News, square
 from distest.sgd.lasg import Lasg
+from distest.sgd.news import News, square
 from distest.sgd.oracle import Oracle
 from distest.sgd.problem import Vector
 from distest.sgd.state import State
@@ -25,5 +25,5 @@ class LasgWk2(Lasg):
         kept = {"spoke_at": state.shared.get("view", state.x)}
         at = state.own.get("spoke_at", {}).get(worker)
         if at is None or not self.trigger:
-            return square(news.change), kept
+            return news.size, kept
         return square(gradient - self._gradient(state, oracle, worker, at)), kept
