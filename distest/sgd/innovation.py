@@ -35,7 +35,9 @@ class Innovation:
     def message(self, new: Vector, memory: Vector, worker: int, coins: Coins) -> Messages:
         """The message alone: for who does not ask how large the news is."""
         whole = self._whole(new)
-        return self.compressor.encode(new - memory, worker, coins) if whole is None else whole.encode(new, worker, coins)
+        if whole is not None:
+            return whole.encode(new, worker, coins)
+        return self.compressor.encode(new - memory, worker, coins)
 
     def read(self, reader: BitReader, memory: Vector, worker: int, coins: PublicCoins) -> Vector:
         """The vector that a message tells to somebody with this memory. Raises WireError."""
