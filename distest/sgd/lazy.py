@@ -129,7 +129,7 @@ class Lazy(Method):
         rows = [np.zeros(6), *state.notes.get("lazy", {}).values()]
         _, _, spoken, forced, asked, dead = total(np.sum(rows, axis=0).astype(np.int64)).tolist()
         found = {"uploads": spoken, "uploads_forced": forced / max(1, spoken), "xi_halved": self._halved(state)}
-        return found | ({"checks_dead": dead / max(1, asked)} if self._slack() else {})
+        return found | ({"checks_dead": dead / max(1, asked)} if self._slack(1.0) else {})
 
     # ---- what a file of a method may say otherwise
 
@@ -173,8 +173,8 @@ class Lazy(Method):
         """How large the news is, squared; and what the worker keeps, by name, where it speaks."""
         return news.size, {}
 
-    def _slack(self) -> float:
-        """How much of 3 (e + e') is added to T."""
+    def _slack(self, lost: float) -> float:
+        """What is added to T. lost: e + e', the squared errors of the news and of what was said last."""
         return 0.0
 
     def _tell(self, state: State, link: Link, before: Vector, here: Coins) -> None:
@@ -226,7 +226,7 @@ class Lazy(Method):
                 "try a smaller --rate"
             )
         notes = state.notes.setdefault("lazy", {}).setdefault(worker, np.zeros(6))
-        slack = 3 * self._slack() * (news.lost + notes[LOST])
+        slack = self._slack(news.lost + notes[LOST])
         if not everyone:
             notes[ASKED] += 1
             notes[DEAD] += bool(slack >= size > 0)
