@@ -20,6 +20,7 @@ from distest.train_spec import check, normalise
 from distest.tuning import asked as asking
 from distest.tuning.search import FINALISTS, WORST, Found, Score, Setting, grid, search
 from distest.tuning.trials import judged
+from distest.wire.transport import Solo
 
 # ---- the search
 
@@ -117,9 +118,9 @@ def test_repeats_are_for_the_best_few_and_the_usual_and_decide() -> None:
 def test_what_a_run_is_worth() -> None:
     series = [{"step": i, "loss": 1 - i / 10, "payload_bits": 100 * i} for i in range(9)]
     target, budget = asking.check({"target": 0.55}), asking.check({"bits_budget": 350})
-    assert judged(target, series) == (500.0, pytest.approx(0.2))
-    assert judged(asking.check({"target": 0.1}), series) == (math.inf, pytest.approx(0.2))
-    assert judged(budget, series) == (0.0, pytest.approx(0.7))
+    assert tuple(judged(target, series)) == (500.0, pytest.approx(0.2))
+    assert tuple(judged(asking.check({"target": 0.1}), series)) == (math.inf, pytest.approx(0.2))
+    assert tuple(judged(budget, series)) == (0.0, pytest.approx(0.7))
     assert judged(target, None) == WORST > judged(asking.check({"target": 0.1}), series) > judged(target, series)
 
 
@@ -195,7 +196,7 @@ def test_a_search_is_kept_run_by_run_goes_on_and_its_best_is_trained_again(
         command, *rest = shlex.split(row["command"])[1:]
         spec = check(normalise(read_toml(Path(rest[0]))))
         assert command == "train"
-        record, _, _ = next(training.run(spec, training.plan(spec), training.Solo(), False))
+        record, _, _ = next(training.run(spec, training.plan(spec), Solo(), False))
         (same,) = [r for r in made if r["model_sha256"] == record["model_sha256"] and r["label"] == record["label"]]
         assert (record["step"], record["rate"], same["spec_hash"]) == ("tuned", row["rate"], record["spec_hash"])
     lines = (tmp_path / "records.jsonl").read_text().splitlines(keepends=True)

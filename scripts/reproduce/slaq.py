@@ -5,7 +5,7 @@ digits, d = 1,970, 10 workers, batches of 50, 1,000 rounds of rate 0.02 along th
 0.08. Numbers to compare with are those of an independent program on the same digits with other batches: shares of
 uploads may differ by 5 points, losses by 0.01. Bits are measured, flags of silent workers included.
 
-    python scripts/reproduce/slaq.py [--quick]      2 minutes on one core; --quick makes 300 rounds
+    python scripts/reproduce/slaq.py [--quick]      45 s on one core; --quick makes 300 rounds
 """
 
 import argparse

@@ -18,7 +18,8 @@ class Laq(Lazy):
 
     slack: 1 is the paper's. With few bits it is larger than any news and silences workers however old their gradients
     are: `checks_dead` of a record is the share of the checks in which that was so; where it is above a half take 1/3,
-    0, or more bits. tolerance: 0 in the paper. The weights of moves that are missing yet are spread over those there are. Options as in `Lazy`.
+    0, or more bits. tolerance: 0 in the paper. The weights of moves that are missing yet are spread over those there
+    are. Options as in `Lazy`.
 
     Source: Sun, Chen, Giannakis, Yang, "Communication-efficient distributed learning via lazily aggregated quantized
     gradients" (2019), Algorithm 2.
