@@ -118,9 +118,9 @@ def test_repeats_are_for_the_best_few_and_the_usual_and_decide() -> None:
 def test_what_a_run_is_worth() -> None:
     series = [{"step": i, "loss": 1 - i / 10, "payload_bits": 100 * i} for i in range(9)]
     target, budget = asking.check({"target": 0.55}), asking.check({"bits_budget": 350})
-    assert tuple(judged(target, series)) == (500.0, pytest.approx(0.2))
-    assert tuple(judged(asking.check({"target": 0.1}), series)) == (math.inf, pytest.approx(0.2))
-    assert tuple(judged(budget, series)) == (0.0, pytest.approx(0.7))
+    assert judged(target, series) == pytest.approx((500.0, 0.2))
+    assert judged(asking.check({"target": 0.1}), series) == pytest.approx((math.inf, 0.2))
+    assert judged(budget, series) == pytest.approx((0.0, 0.7))
     assert judged(target, None) == WORST > judged(asking.check({"target": 0.1}), series) > judged(target, series)
 
 

@@ -122,6 +122,7 @@ def test_a_board_is_audited_at_the_step_of_theory_and_repeats_have_their_own(tmp
     assert first["rate"] != second["rate"]  # other rows, other workers' L
     assert first["spec_hash"] == second["spec_hash"]
     (tmp_path / "boards").mkdir()
+    assert board is not None
     board.save(tmp_path / "boards" / "kept")
     assert audit.audit(tmp_path, {**first, "board": "kept"}, 1).wrong is None
 
