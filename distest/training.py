@@ -173,7 +173,7 @@ def _train(
     seconds = 0.0
     kept = Checkpoints(saving, _named(trial, spec, repeat), trial.problem, channel, transport)
     earlier, on_paper = 0, None
-    for sentence in trial.method.warnings(trial.problem, spec.workers):
+    for sentence in [*trial.problem.remarks(), *trial.method.warnings(trial.problem, spec.workers)]:
         state.warn(sentence, sentence)
     if spec.rate == "theory" and spec.batch:
         state.warn(

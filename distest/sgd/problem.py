@@ -83,6 +83,10 @@ class Problem(ABC):
         """A label for each training row, int64 (rows,), by which shards may be sorted; None without labels."""
         return None
 
+    def remarks(self) -> list[str]:
+        """Sentences for who trains, about what was made of their data."""
+        return []
+
     def optimum(self) -> float | None:
         """The least loss, None where it is not known; computed once and cached on disk where that takes long."""
         return None

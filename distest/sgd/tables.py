@@ -13,7 +13,7 @@ import csv
 import hashlib
 import zipfile
 import zlib
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -37,6 +37,7 @@ class Table:
 
     X, X_test: float32 (rows, columns). y, y_test: float32 targets or signs -1 / +1, or int64 classes 0..K-1.
     Generated tables hold nothing out: X_test has no rows. kinds: the number K of classes, 0 where y is no class.
+    remark: a sentence for who trains, about what was made of a file.
     """
 
     X: Features
@@ -44,6 +45,7 @@ class Table:
     X_test: Features
     y_test: NDArray[Any]
     kinds: int = 0
+    remark: str = ""
 
     def __post_init__(self) -> None:
         for array in (self.X, self.y, self.X_test, self.y_test):
@@ -84,8 +86,11 @@ def signs(data: str) -> Table:
     found = np.unique(np.concatenate([y, y_test]))
     if len(found) != 2:
         raise UsageError(f"{data}: two labels are needed, such as 0 and 1, and there are {len(found)}")
+    remark = ""
+    if data.lower().endswith(FILES) and found.tolist() != [-1, 1]:
+        remark = f"{data}: the labels {found[0]:g} and {found[1]:g} are taken as -1 and +1"
     y, y_test = (np.where(part == found[1], 1.0, -1.0) for part in (y, y_test))
-    return Table(_with_ones(X), _single(y), _with_ones(X_test), _single(y_test))
+    return Table(_with_ones(X), _single(y), _with_ones(X_test), _single(y_test), remark=remark)
 
 
 @lru_cache(maxsize=4)
@@ -94,7 +99,7 @@ def unit_signs(data: str) -> Table:
     found = signs(data)
     X, y = (np.concatenate(pair) for pair in ((found.X[:, :-1], found.X_test[:, :-1]), (found.y, found.y_test)))
     lengths = np.sqrt(np.square(X, dtype=np.float64).sum(axis=1, keepdims=True))
-    return _all_training(X / np.where(lengths > 0, lengths, 1), y)
+    return replace(_all_training(X / np.where(lengths > 0, lengths, 1), y), remark=found.remark)
 
 
 @lru_cache(maxsize=4)

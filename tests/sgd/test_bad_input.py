@@ -1,12 +1,15 @@
 """What may be wrong with vectors and sizes: no coordinates off 0, a single one, very many, buckets and k beyond d."""
 
+import sys
 from typing import Any
 
 import numpy as np
 import pytest
 
 from distest import catalog, training, warming
+from distest.__main__ import _explain
 from distest.bits import BitReader
+from distest.cli.main import cli
 from distest.coins import from_seed
 from distest.errors import UsageError
 from distest.sgd import indices
@@ -88,6 +91,42 @@ def test_no_slopes_and_a_single_coordinate_are_trained_or_refused_with_a_sentenc
     known = ("power_sgd needs a matrix", "common_scale rounds", "lag_ps needs to know")
     others = [said for said in refused if not said.startswith(known)]
     assert len(others) <= (problem == "Single") * len(methods()) / 4, others
+
+
+OUTSIDE = {
+    "lag_wk:xi=-1": "takes xi from 0 to 10",
+    "lag_ps:xi=11": "takes xi from 0 to 10",
+    "laq:clock=-1": "a clock of at least 1 round",
+    "clag:zeta=-1": "a finite zeta of at least 0",
+    "asy_lpg:tau=2": "4 workers are late by 3 steps without anybody's fault, got tau=2",
+    "asy_lpg:mu=1": "with 0 < mu < 1, got mu=1",
+    "ringmaster:limit=0": "limit >= 1",
+    "rennala:collect=0": "at least one gradient, got collect=0",
+    "choco_sgd:gamma=0": "0 < gamma <= 1",
+}
+
+
+@pytest.mark.parametrize("method", OUTSIDE)
+def test_a_trigger_or_a_delay_bound_outside_its_range_is_refused_before_a_run(
+    method: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One sentence, and exit code 2."""
+    monkeypatch.setattr(sys, "argv", ["distest", "train", "--problem", "logistic:data=ionosphere", "--method", method])
+    with pytest.raises(UsageError) as refused:
+        cli(sys.argv[1:], standalone_mode=False)
+    assert _explain(refused.value) == 2
+    said = capsys.readouterr().err
+    assert OUTSIDE[method] in said
+    assert said.count("\n") == 1
+
+
+def test_a_radius_or_a_scale_of_0_is_a_radius_or_a_scale_and_no_level() -> None:
+    """R = 0 and alpha = 0: nothing is divided by it."""
+    zero = np.zeros(10, np.float32)
+    for spec, n_bits in (({"name": "laq_grid"}, 32), ({"name": "twos_complement", "bits": 4}, 32)):
+        x, n_read = coded(catalog.build("compressor", spec), zero)
+        assert n_read == n_bits
+        assert not x.any()
 
 
 @pytest.mark.parametrize(

@@ -437,6 +437,18 @@ def test_a_csv_file_and_an_npz_file_of_the_same_numbers_are_the_same_problem(hea
     assert one.optimum() == other.optimum() is not None
 
 
+@pytest.mark.parametrize("name", ["logistic", "hinge", "unit_logistic"])
+def test_labels_that_are_not_signs_are_mapped_and_said(name: str, tmp_path: Path) -> None:
+    for low, high in ((0, 1), (1, 2), (-1, 1)):
+        path = tmp_path / f"{name}{low}{high}.csv"
+        path.write_text("".join(f"{i},{i * i % 5},{high if i % 2 else low}\n" for i in range(1, 9)))
+        problem = build({"name": name, "data": str(path)})
+        assert set(problem.labels()) == {-1, 1}
+        said = [f"{path}: the labels {low} and {high} are taken as -1 and +1"] if low >= 0 else []
+        assert problem.remarks() == said
+    assert build({"name": name}).remarks() == []
+
+
 @pytest.mark.parametrize(
     ("text", "said"),
     [

@@ -64,6 +64,9 @@ class Hinge(RowSum):
     def labels(self) -> NDArray[np.int64]:
         return self._table().y.astype(np.int64)
 
+    def remarks(self) -> list[str]:
+        return list(filter(None, [self._table().remark]))
+
     def optimum(self) -> float | None:
         table = self._table()
 

@@ -59,6 +59,9 @@ class Logistic(RowSum):
     def labels(self) -> NDArray[np.int64]:
         return self._table().y.astype(np.int64)
 
+    def remarks(self) -> list[str]:
+        return list(filter(None, [self._table().remark]))
+
     def optimum(self) -> float | None:
         smooth = replace(self, l1=0.0)
         return optima.cached(
