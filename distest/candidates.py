@@ -107,6 +107,11 @@ def fitting(problem: Problem) -> list[Candidate]:
     return [min(fits, key=lambda c: c.promise(problem.task.loss)) for _, fits, _ in _tried(problem) if fits]
 
 
+def variants(problem: Problem) -> list[Candidate]:
+    """As `fitting`, but with every choice of options of each protocol."""
+    return [candidate for _, fits, _ in _tried(problem) for candidate in fits]
+
+
 def best(problem: Problem, given: dict[str, Any]) -> Candidate | None:
     """One protocol at the options that promise least, the given ones (its name among them) left as they are.
 

@@ -5,6 +5,7 @@ from typing import ClassVar, Literal
 
 import numpy as np
 
+from analysis.bounds import counts
 from distest.bits import BitReader, Messages, Words
 from distest.codecs.counts import Counts
 from distest.coins import Coins, PublicCoins
@@ -64,3 +65,12 @@ class ArithmeticCounts(RefereeProtocol):
 
     def worst_risk(self) -> Risk:
         return all_samples.worst_risk(self.task)
+
+    def payload_bits(self, pmf: Pmf) -> float | None:
+        """At uniform p the ideal length and a bit a server, within a bit or so; None for others, whose rare outcomes
+        cost less than that."""
+        if float(np.ptp(pmf)) > 1e-12:
+            return None
+        n, s = self.task.n, self.task.s
+        ideal = counts.binomial_bits(pmf, s) if self.law == "binomial" else counts.multiset_bits(n, s)
+        return self.task.m * (ideal + 1)

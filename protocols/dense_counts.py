@@ -60,8 +60,9 @@ class DenseCounts(RefereeProtocol):
         return one_bit_likelihood.estimate(tally, self.design.often(self.task.m), self.task.s)
 
     def risk(self, pmf: Pmf) -> Risk:
-        each = formulas.reports_variance(one_bit.table(self.task.s), self.design.often(self.task.m), pmf)
-        return one_bit.first_order(each, "first order: Fisher information of the reports")
+        often = self.design.often(self.task.m)
+        each = formulas.reports_variance(one_bit.table(self.task.s), often, pmf)
+        return one_bit.first_order(each, "first order: Fisher information of the reports", often)
 
     def payload_bits(self, pmf: Pmf) -> float:
         return self.task.m * self.bits

@@ -19,6 +19,8 @@ from distest.watch import Watch
 from distest.wire.channel import Model, Tally
 from distest.wire.turn import Turn
 
+_FIRST_REPORTS = 50  # of turn 1 on a symbol: with fewer, medians are missed now and then
+
 
 @dataclass(frozen=True)
 class Medians:
@@ -115,7 +117,8 @@ class OneBitAdaptive(Protocol[Medians]):
         at = np.clip(formulas.medians(self.task.s, np.arcsin(np.sqrt(q))), 0, self.task.s - 1)
         each = formulas.reports_variance(one_bit.table(self.task.s), often, q, at, self._tries())
         times = self.task.n / len(often)
-        return one_bit.first_order(each, "first order: Fisher information, thresholds at the medians", times)
+        note = "first order: Fisher information, thresholds at the medians"
+        return one_bit.first_order(each, note, often, _FIRST_REPORTS, times)
 
     def payload_bits(self, pmf: Pmf) -> float:
         return self.task.m

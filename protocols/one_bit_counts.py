@@ -62,7 +62,7 @@ class OneBitCounts(RefereeProtocol):
         often = self.design.often(self.task.m)
         each = formulas.reports_variance(one_bit.table(self.task.s), often, pmf[: len(often)])
         times = self.task.n / len(often)  # a complement is as wrong as what it complements
-        return one_bit.first_order(each, "first order: Fisher information of the reports", times)
+        return one_bit.first_order(each, "first order: Fisher information of the reports", often, times=times)
 
     def payload_bits(self, pmf: Pmf) -> float:
         return self.task.m

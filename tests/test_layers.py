@@ -42,6 +42,8 @@ MAY: dict[str, set[str]] = {
     "distest.candidates": GROUND | {"distest.catalog", "distest.learning"},
     "distest.promises": GROUND | {"distest.catalog", "distest.candidates", "distest.learning", "analysis.bounds"},
     "distest.stated": GROUND | {"distest.candidates", "distest.promises", "distest.learning", "analysis.bounds"},
+    "distest.planning": RUNNING | {"distest.promises"},
+    "distest.planned": RUNNING | {"distest.experiment", "distest.planning"},
     "distest.spec": GROUND | {"distest.catalog", "distest.candidates", "distest.learning"},
     "distest.experiment": RUNNING,
     "distest.train_spec": GROUND | {"distest.catalog", "distest.spec"},

@@ -15,13 +15,14 @@ COMMANDS = {
     "tune": "Search step sizes and knobs of methods, and say what that has won.",
     "compare": "Run a sweep of many trials, at equal bits or to a target; resumes where it was killed.",
     "bounds": "Print every bound that applies to a problem.",
+    "plan": "Say which protocol, or which method, to take for a task.",
     "report": "Write a page about runs: figures, verdicts, bounds; one file, no network.",
     "show": "Print a kept transcript: who said what, field by field.",
     "audit": "Replay kept transcripts from their bits and compare with the records.",
     "doctor": "Say in plain words what works on this machine.",
     "completion": "Print a script by which a shell completes commands and names.",
 }
-RESERVED = ("plan",)
+RESERVED: tuple[str, ...] = ()
 
 
 class Lazy(click.Group):

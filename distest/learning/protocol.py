@@ -24,13 +24,15 @@ class Risk:
     """Expected error of a protocol for one p, predicted by its own formula.
 
     l2_squared, l1: expected value, None where no formula is known. exact: False where it is an approximation or a
-    bound; note says which.
+    bound; note says which. trusted: False for an approximation outside of the sizes at which measured errors were
+    within a quarter of it, so that nothing is planned by it.
     """
 
     l2_squared: float | None
     l1: float | None = None
     exact: bool = True
     note: str = ""
+    trusted: bool = True
 
 
 @dataclass(frozen=True)

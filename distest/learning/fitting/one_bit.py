@@ -31,6 +31,7 @@ from distest.watch import Watch
 Ints = NDArray[np.int64]
 Bits = NDArray[np.uint8]
 SAMPLES_MAX = 1 << 20  # the bit table has 2J + 1 rows of s + 1 bytes
+FEW_REPORTS = 20  # on a coordinate: from here on the first order is within a quarter of measured errors
 _PART = 1 << 10
 _TIE = 1e-9  # what is added to a phase, so that an exact tie falls on the same side on every machine
 
@@ -173,7 +174,14 @@ def checked(servers: Servers, n: int) -> Servers:
     return servers
 
 
-def first_order(each: NDArray[np.float64], note: str, times: float = 1.0) -> Risk:
-    """The risk of estimates with these variances, as if they were normal; `times` for those counted more than once."""
+def first_order(
+    each: NDArray[np.float64], note: str, often: Ints, least: int = FEW_REPORTS, times: float = 1.0
+) -> Risk:
+    """The risk of estimates with these variances, as if they were normal; `times` for those counted more than once.
+
+    often: reports by coordinate and question, of which each coordinate needs `least`.
+    """
     l1 = times * math.sqrt(2 / math.pi) * float(np.sqrt(each).sum())
-    return Risk(times * float(each.sum()), l1, False, note)
+    enough = int(often.sum(axis=1).min()) >= least
+    said = note if enough else f"{note}; too few reports for it"
+    return Risk(times * float(each.sum()), l1, False, said, enough)

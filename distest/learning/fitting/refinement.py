@@ -140,7 +140,8 @@ class Refinement:
 
     def risk(self, pmf: Pmf, follow: bool) -> Risk:
         """To first order, by `variances`."""
-        return one_bit.first_order(self.variances(pmf, follow), "first order, for many frames a block")
+        often = self.masses.often(self.counting)
+        return one_bit.first_order(self.variances(pmf, follow), "first order, for many frames a block", often)
 
     def variances(self, pmf: Pmf, follow: bool) -> Floats:
         """The variance of each symbol's estimate to first order, float64 (n,).
