@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, get_args
 import click
 from click.core import ParameterSource
 
-from distest.cli import tables
+from distest.cli import plan_network, tables
 from distest.learning.task import Family
 from distest.spec import law_for_every, named
 
@@ -17,11 +17,8 @@ if TYPE_CHECKING:
     from distest.planned import Check
     from distest.planning import Limits, Plan, Wanted
 
-_BOTH = ("check", "seed", "out", "as_json")
-_LEARNING = {
-    "n", "m", "s", "eps", "error", "loss", "bits", "family", "support", "pieces", "distribution", "referee", "worst",
-    "least", "repeats",
-}  # fmt: skip
+_BOTH = ("check", "as_json")
+_OF_NETWORKS = ("model_size", "workers", "link", "latency", "compute", "nmse", "ranks", "limit")
 
 
 @click.command("plan")
@@ -43,6 +40,14 @@ _LEARNING = {
 @click.option("--repeats", type=int, default=50, show_default=True, help="With --check: runs.")
 @click.option("--seed", type=int, default=0, show_default=True, help="Of random laws, and of runs.")
 @click.option("--out", type=click.Path(path_type=Path), help="With --check: folder for the records.")
+@click.option("--model-size", type=float, help="Parameters: plan a step of training.")
+@click.option("--workers", type=int, default=8, show_default=True, help="With --model-size: workers, a link each.")
+@click.option("--link", type=float, default=1e9, show_default=True, help="With --model-size: bits a second, each way.")
+@click.option("--latency", type=float, default=20e-6, show_default=True, help="With --model-size: seconds a message.")
+@click.option("--compute", type=float, default=0.0, show_default=True, help="With --model-size: seconds of a gradient.")
+@click.option("--nmse", type=float, default=0.1, show_default=True, help="With --model-size: what a message may lose.")
+@click.option("--ranks", type=int, help="With --model-size and --check: time steps on so many MPI ranks here.")
+@click.option("--limit", type=float, help="With --ranks: end the job after so many seconds.")
 @click.option("--json", "as_json", is_flag=True, help="One JSON object a line.")
 def command(check: bool, seed: int, out: Path | None, as_json: bool, **flags: Any) -> int:
     """Say what to take for a task, what it will cost, and why.
@@ -50,9 +55,23 @@ def command(check: bool, seed: int, out: Path | None, as_json: bool, **flags: An
     With --n and --eps, --error or --m, of learning a distribution: every protocol that fits, with the servers it needs,
     the bits and the mean error of its own formulas for one law, and the promise for every law of the family. Errors are
     means; those of l2 are printed squared, as by 'distest bounds', and --eps 0.05 asks for 0.0025.
+
+    With --model-size, of a step of training: compressors, each with its quickest exchange, and the seconds a step takes
+    on links of --link, by kernels that are measured here and now and formulas of exchanges. With --check and --ranks
+    the network is the memory between these ranks, measured as well, and steps are timed on it.
     """
     context = click.get_current_context()
     given = [key for key in context.params if context.get_parameter_source(key) is ParameterSource.COMMANDLINE]
+    of_networks = {key: flags.pop(key) for key in _OF_NETWORKS}
+    if {"n", "model_size"} <= {*given}:
+        raise click.UsageError("--n plans to learn a distribution, --model-size a step of training: give one of them")
+    training = of_networks["model_size"] is not None
+    here, there = ("--model-size", "--n") if training else ("--n", "--model-size")
+    for key in given:
+        if key not in _BOTH and (key in of_networks) != training:
+            raise click.UsageError(f"--{key.replace('_', '-')} goes with {there}, not with {here}")
+    if training:
+        return plan_network.run(check=check, given=given, as_json=as_json, **of_networks)
     if out is not None and not check:
         raise click.UsageError("--out keeps the records of --check")
     if not 0 <= seed < 1 << 64:

@@ -2,6 +2,7 @@
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable
+from dataclasses import dataclass
 from itertools import pairwise
 from typing import ClassVar
 
@@ -17,6 +18,18 @@ from distest.wire.turn import Direction
 Own = Callable[[int], Vector]
 Sent = Callable[[int, Vector], None]
 Length = Callable[[Compressor, int], float]
+
+
+@dataclass(frozen=True, slots=True)
+class Load:
+    """One turn of an exchange, as it loads the busiest link.
+
+    messages: that go through it one after the other. bits: that go out of it, or into it if these are more.
+    """
+
+    direction: Direction
+    messages: int
+    bits: float
 
 
 class Exchange(ABC):
@@ -48,6 +61,17 @@ class Exchange(ABC):
 
         length(compressor, n): bits of a message about n coordinates.
         """
+
+    @abstractmethod
+    def loads(self, d: int, workers: int, compressor: Compressor, length: Length) -> list[Load]:
+        """The turns of one mean, which follow each other, for who predicts its time: as `expected` for one link.
+
+        What is on the board goes around a ring, as `Ledger.by_link` has it.
+        """
+
+    @abstractmethod
+    def work(self, d: int, workers: int) -> tuple[float, float]:
+        """Coordinates that are coded, and that are decoded, one after the other, where most have to be."""
 
 
 class Sum:

@@ -6,7 +6,7 @@ import numpy as np
 
 from distest.coins import Coins
 from distest.sgd.compressor import Compressor
-from distest.sgd.exchange import Exchange, Length, Own, Sent
+from distest.sgd.exchange import Exchange, Length, Load, Own, Sent
 from distest.sgd.link import Link
 from distest.sgd.problem import Vector
 from distest.wire.turn import Direction
@@ -31,3 +31,9 @@ class Fast(Exchange):
 
     def expected(self, d: int, workers: int, compressor: Compressor, length: Length) -> dict[Direction, float]:
         return {}
+
+    def loads(self, d: int, workers: int, compressor: Compressor, length: Length) -> list[Load]:
+        return []
+
+    def work(self, d: int, workers: int) -> tuple[float, float]:
+        return 0, 0

@@ -9,8 +9,6 @@ turn, ALPHA_S a message that leaves a link, and the bits of the busiest link ove
 """
 
 import sys
-import time
-from collections.abc import Callable
 from itertools import groupby
 
 import numpy as np
@@ -28,6 +26,7 @@ from distest.sgd.exchanges.parameter_server import ParameterServer
 from distest.sgd.exchanges.scatter_reduce import ScatterReduce
 from distest.sgd.exchanges.tree import Tree
 from distest.sgd.link import Link
+from distest.timing import slowest
 from distest.wire.channel import Channel
 from distest.wire.ledger import Ledger
 from distest.wire.transport import Transport
@@ -62,16 +61,6 @@ def modelled(ledger: Ledger, workers: int, rate: float) -> float:
 def dense(d: int, workers: int, rate: float) -> float:
     """Seconds of a ring of reduce-scatter and all-gather."""
     return 2 * (workers - 1) * (ALPHA_S + 32 * d / workers / rate)
-
-
-def slowest(transport: Transport, job: Callable[[], object]) -> float:
-    """Seconds of a job on the rank where it takes longest."""
-    transport.barrier()
-    begin = time.perf_counter()
-    job()
-    mine = np.zeros(transport.size, np.int64)
-    mine[transport.rank] = round((time.perf_counter() - begin) * 1e9)
-    return float(transport.total(mine).max()) / 1e9
 
 
 def measured(transport: Transport, d: int, rounds: int) -> tuple[dict[str, float], dict[str, Ledger]]:

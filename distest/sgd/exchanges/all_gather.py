@@ -6,7 +6,7 @@ from typing import ClassVar
 from distest.bits import BitReader, Messages
 from distest.coins import Coins
 from distest.sgd.compressor import Compressor
-from distest.sgd.exchange import Exchange, Length, Own, Sent, Sum
+from distest.sgd.exchange import Exchange, Length, Load, Own, Sent, Sum
 from distest.sgd.link import Link
 from distest.sgd.problem import Vector
 from distest.wire.turn import Direction
@@ -42,3 +42,9 @@ class AllGather(Exchange):
 
     def expected(self, d: int, workers: int, compressor: Compressor, length: Length) -> dict[Direction, float]:
         return {"board": workers * length(compressor, d)}
+
+    def loads(self, d: int, workers: int, compressor: Compressor, length: Length) -> list[Load]:
+        return [Load("board", workers - 1, (workers - 1) * length(compressor, d))]
+
+    def work(self, d: int, workers: int) -> tuple[float, float]:
+        return d, workers * d

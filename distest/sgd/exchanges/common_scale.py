@@ -15,7 +15,7 @@ from distest.sgd.buckets import check_bits
 from distest.sgd.compressor import Compressor
 from distest.sgd.compressors.identity import Identity
 from distest.sgd.compressors.ternary import Ternary
-from distest.sgd.exchange import Exchange, Length, Own, Sent, flag, parts, read_flag
+from distest.sgd.exchange import Exchange, Length, Load, Own, Sent, flag, parts, read_flag
 from distest.sgd.link import Link
 from distest.sgd.problem import Vector
 from distest.wire.turn import Direction
@@ -173,6 +173,20 @@ class CommonScale(Exchange):
         sizes = [part.stop - part.start for part in parts(d, workers)]
         peer = (workers - 1) * sum(n * self.bits if n else 1 for n in sizes)
         return {"peer": peer, "board": 32 * workers + sum(n * self.sum_bits(workers) if n else 1 for n in sizes)}
+
+    def loads(self, d: int, workers: int, compressor: Compressor, length: Length) -> list[Load]:
+        sizes = [part.stop - part.start for part in parts(d, workers)]
+        first = [n * self.bits if n else 1 for n in sizes]
+        second = [n * self.sum_bits(workers) if n else 1 for n in sizes]
+        return [
+            Load("board", workers - 1, 32.0 * (workers - 1)),
+            Load("peer", workers - 1, float(sum(first) - min(first))),
+            Load("board", workers - 1, float(sum(second) - min(second))),
+        ]
+
+    def work(self, d: int, workers: int) -> tuple[float, float]:
+        """As `scatter_reduce`, by the exchange's own code."""
+        return d, (workers - 1) * d / workers + d
 
 
 def _write(shifted: Vector, width: int) -> Messages:

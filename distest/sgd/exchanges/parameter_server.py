@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from distest.coins import Coins
 from distest.sgd.compressor import Compressor
 from distest.sgd.compressors.identity import Identity
-from distest.sgd.exchange import Exchange, Length, Own, Sent, gathered
+from distest.sgd.exchange import Exchange, Length, Load, Own, Sent, gathered
 from distest.sgd.link import Link
 from distest.sgd.problem import Vector
 from distest.wire.turn import Direction
@@ -37,3 +37,14 @@ class ParameterServer(Exchange):
 
     def expected(self, d: int, workers: int, compressor: Compressor, length: Length) -> dict[Direction, float]:
         return {"up": workers * length(compressor, d), "down_unicast": workers * length(self.down, d)}
+
+    def loads(self, d: int, workers: int, compressor: Compressor, length: Length) -> list[Load]:
+        """Of the server's link, through which all messages go."""
+        return [
+            Load("up", workers, workers * length(compressor, d)),
+            Load("down_unicast", workers, workers * length(self.down, d)),
+        ]
+
+    def work(self, d: int, workers: int) -> tuple[float, float]:
+        """The worker and the server code, the server decodes W messages and the worker one."""
+        return 2 * d, (workers + 1) * d

@@ -8,7 +8,7 @@ import numpy as np
 from distest.bits import BitReader, Messages
 from distest.coins import Coins
 from distest.sgd.compressor import Compressor
-from distest.sgd.exchange import Exchange, Length, Own, Sent, flag, parts, read_flag, reread
+from distest.sgd.exchange import Exchange, Length, Load, Own, Sent, flag, parts, read_flag, reread
 from distest.sgd.link import Link
 from distest.sgd.problem import Vector
 from distest.wire.turn import Direction
@@ -100,3 +100,16 @@ class ScatterReduce(Exchange):
         first = sum(length(compressor, n) if n else 1 for n in sizes)
         second = sum(length(self.second or compressor, n) if n else 1 for n in sizes)
         return {"peer": (workers - 1) * first, "board": second}
+
+    def loads(self, d: int, workers: int, compressor: Compressor, length: Length) -> list[Load]:
+        sizes = [part.stop - part.start for part in parts(d, workers)]
+        first = [length(compressor, n) if n else 1.0 for n in sizes]
+        second = [length(self.second or compressor, n) if n else 1.0 for n in sizes]
+        return [
+            Load("peer", workers - 1, sum(first) - min(first)),
+            Load("board", workers - 1, sum(second) - min(second)),
+        ]
+
+    def work(self, d: int, workers: int) -> tuple[float, float]:
+        """A worker codes d coordinates in all, its own part in turn 2; it decodes W - 1 parts, and then all of them."""
+        return d, (workers - 1) * d / workers + d

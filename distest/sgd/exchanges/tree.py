@@ -7,7 +7,7 @@ import numpy as np
 from distest.bits import BitReader, Messages
 from distest.coins import Coins
 from distest.sgd.compressor import Compressor
-from distest.sgd.exchange import Exchange, Length, Own, Sent, reread
+from distest.sgd.exchange import Exchange, Length, Load, Own, Sent, reread
 from distest.sgd.link import Link
 from distest.sgd.problem import Vector
 from distest.wire.turn import Direction
@@ -67,3 +67,13 @@ class Tree(Exchange):
 
     def expected(self, d: int, workers: int, compressor: Compressor, length: Length) -> dict[Direction, float]:
         return {"peer": (workers - 1) * length(compressor, d), "board": length(compressor, d)}
+
+    def loads(self, d: int, workers: int, compressor: Compressor, length: Length) -> list[Load]:
+        """A level after the other; the mean is passed on while it comes."""
+        bits = length(compressor, d)
+        levels = (workers - 1).bit_length()
+        return [*[Load("peer", 1, bits)] * levels, Load("board", max(1, workers - 1), bits)]
+
+    def work(self, d: int, workers: int) -> tuple[float, float]:
+        levels = (workers - 1).bit_length()
+        return (levels + 1) * d, (levels + 1) * d
