@@ -4,10 +4,10 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from distest.coins import Coins
-from distest.sgd.innovation import News, square
 from distest.sgd.lazy import Lazy
 from distest.sgd.link import Link
 from distest.sgd.method import Knobs
+from distest.sgd.news import News, square
 from distest.sgd.oracle import Oracle
 from distest.sgd.problem import Vector
 from distest.sgd.rule import Rule
