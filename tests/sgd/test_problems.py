@@ -444,7 +444,8 @@ def test_labels_that_are_not_signs_are_mapped_and_said(name: str, tmp_path: Path
         path.write_text("".join(f"{i},{i * i % 5},{high if i % 2 else low}\n" for i in range(1, 9)))
         problem = build({"name": name, "data": str(path)})
         labels = problem.labels()
-        assert labels is not None and set(labels) == {-1, 1}
+        assert labels is not None
+        assert set(labels) == {-1, 1}
         said = [f"{path}: the labels {low} and {high} are taken as -1 and +1"] if low >= 0 else []
         assert problem.remarks() == said
     assert build({"name": name}).remarks() == []
