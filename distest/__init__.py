@@ -1,5 +1,5 @@
 """Distributed estimation when every bit counts."""
 
-from distest.api import bounds, learn, load, train
+from distest.api import bounds, compare, learn, load, train
 
-__all__ = ["bounds", "learn", "load", "train"]
+__all__ = ["bounds", "compare", "learn", "load", "train"]

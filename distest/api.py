@@ -44,7 +44,8 @@ def learn(
     both the law is uniform. The rest as in `distest learn --help`. Under mpirun all ranks call it, and rank 0 gets the
     records. Raises UsageError for what does not fit.
 
-    >>> distest.learn("grouping:bits=3", n=256, m=10_000, distribution="uniform", repeats=5).to_pandas()
+    >>> [run["payload_bits"] for run in learn("grouping:bits=3", n=256, m=10_000, distribution="uniform", repeats=2)]
+    [30000, 30000]
     """
     from distest import experiment, spec
     from distest.runs import Part, Runs
@@ -97,7 +98,8 @@ def train(
     thread where this is called before numpy is imported, or with OMP_NUM_THREADS=1, as the command line sees to. Under
     mpirun all ranks call it, and rank 0 gets the records. Raises UsageError for what does not fit.
 
-    >>> distest.train("softmax", "qsgd", workers=4, steps=100).plot()
+    >>> train("quadratic", "mean", workers=2, steps=3, batch=8)
+    <Runs: 1 record of train>
     """
     _one_thread()
     from distest import records, train_spec, training
@@ -132,11 +134,43 @@ def load(*paths: str | Path) -> Runs:
     file that is missing, empty, of another schema or damaged; a last line that was cut off in writing is left out.
     Warns (ConflictWarning) where one run was recorded with two results.
 
-    >>> distest.load("out").table()
+    load("out").table() is a summary, load("out").to_pandas() everything.
     """
     from distest.runs import Runs
 
     return Runs.read(paths)
+
+
+def compare(
+    spec: str | Path | Mapping[str, Any],
+    out: str | Path | None = None,
+    *,
+    jobs: int = 1,
+    resume: bool = False,
+    boards: bool = False,
+) -> Runs:
+    """Run a sweep of many trials, at equal bits or to a target, and keep it in a folder.
+
+    spec: a TOML file, or the same as a table. out: the folder, without it one that is gone afterwards. jobs: processes
+    that make trials at the same time. resume: go on with what the folder has. boards: keep transcripts. The rest as in
+    `distest compare --help`, which also runs under mpirun; this call does not. Raises UsageError for what does not fit,
+    and where no budget or target of the sweep could be met.
+
+    >>> sizes = {"protocol": "full_sample", "n": 16, "distribution": "uniform", "grid": {"m": [10, 20]}}
+    >>> [run["payload_bits"] for run in compare({"learn": [sizes]})]
+    [40, 80]
+    """
+    _one_thread()
+    import tempfile
+
+    from distest.runs import Runs
+    from distest.sweep.run import compare as run
+
+    with tempfile.TemporaryDirectory() as folder:
+        place = Path(folder if out is None else out)
+        run(spec if isinstance(spec, str | Path) else _plain(spec), place, jobs=jobs, resume=resume, boards=boards)
+        found = Runs.read([place])
+        return found if out is not None else found[:]
 
 
 def bounds(
@@ -158,7 +192,8 @@ def bounds(
     bits: a hard cap of a server; total_bits: expected bits of the whole transcript; error: ask the other way round,
     for the bits needed. The rest as in `distest bounds --help`. Raises UsageError for what does not fit.
 
-    >>> distest.bounds(n=256, m=10_000, bits=3).to_pandas()
+    >>> len(bounds(n=256, m=10_000, bits=3, loss="l1")) > 3
+    True
     """
     from distest.stated import Bounds
 

@@ -62,7 +62,7 @@ MAY: dict[str, set[str]] = {
     "distest.showing": RUNNING | {"distest.audit", "distest.training"},
     "distest.runs": GROUND | {"distest.records", "distest.audit", "analysis"},
     "distest.api": RUNNING
-    | {"distest." + f for f in ("runs", "stated", "experiment", "training", "train_spec", "launch")},
+    | {"distest." + f for f in ("runs", "stated", "experiment", "training", "train_spec", "launch", "sweep")},
     "distest.rank": GROUND | {"distest.wire.turn"},
     "distest.launch": GROUND | {"distest.rank", "distest.passage"},
     "distest.warming": RUNNING | {"distest.sgd"},

@@ -109,6 +109,23 @@ def test_bad_input_is_the_sentence_of_the_command_line(call: Any, why: str) -> N
         call()
 
 
+def test_compare_is_the_command_line_and_keeps_its_folder(command: Callable[..., str], tmp_path: Path) -> None:
+    spec = tmp_path / "spec.toml"
+    spec.write_text('[[learn]]\nprotocol = "full_sample"\nn = 16\nm = [10, 20]\ndistribution = "zipf"\nrepeats = 2\n')
+    said = command("compare", str(spec), "--out", str(tmp_path / "out"), "--json")
+    expected = [bare(json.loads(line)) for line in said.splitlines()]
+    table = {"learn": [{"protocol": "full_sample", "n": 16, "m": [10, 20], "distribution": "zipf", "repeats": 2}]}
+    assert [bare(record) for record in distest.compare(spec, tmp_path / "mine")] == expected
+    bare_of_title = [{key: value for key, value in record.items() if key != "sweep"} for record in expected]
+    found = [bare(record) for record in distest.compare(table)]
+    assert [{key: value for key, value in record.items() if key != "sweep"} for record in found] == bare_of_title
+    assert [bare(record) for record in distest.load(tmp_path / "mine")] == expected
+    with pytest.raises(UsageError):
+        distest.compare(spec, tmp_path / "mine")
+    with pytest.raises(UsageError, match="did you mean"):
+        distest.compare({"learn": [{"protocl": "full_sample"}]})
+
+
 def test_bounds_are_those_of_the_command_line(command: Any) -> None:
     found = distest.bounds(n=64, m=1000, bits=2, loss="l2")
     said = command("bounds", "--n", "64", "--m", "1000", "--bits", "2", "--loss", "l2", "--json")
@@ -121,7 +138,7 @@ def test_bounds_are_those_of_the_command_line(command: Any) -> None:
 
 def test_a_star_import_gives_the_flat_names() -> None:
     names: dict[str, Any] = {}
-    assert set(distest.__all__) >= {"bounds", "learn", "load", "train"}
+    assert set(distest.__all__) == {"bounds", "compare", "learn", "load", "train"}
     for name in distest.__all__:
         names[name] = getattr(distest, name)
         assert names[name].__doc__
