@@ -10,6 +10,7 @@ import click
 from click.core import ParameterSource
 
 from distest.cli import plan_network, tables
+from distest.cli.completing import names
 from distest.learning.task import Family
 from distest.spec import law_for_every, named
 
@@ -32,7 +33,11 @@ _OF_NETWORKS = ("model_size", "workers", "link", "latency", "compute", "nmse", "
 @click.option("--family", type=click.Choice(get_args(Family)), default="all", show_default=True)
 @click.option("--support", type=int, help="Symbols of p (with --family sparse).")
 @click.option("--pieces", type=int, help="Pieces of the histograms (with --family histogram).")
-@click.option("--distribution", help="The law that errors are predicted for.  [default: one of the family, uniform]")
+@click.option(
+    "--distribution",
+    shell_complete=names("distribution"),
+    help="The law that errors are predicted for.  [default: one of the family, uniform]",
+)
 @click.option("--referee", is_flag=True, help="Simultaneous messages only.")
 @click.option("--worst", is_flag=True, help="The promise for every law has to reach the error, not the prediction.")
 @click.option("--least", type=click.Choice(["bits", "servers"]), default="bits", show_default=True)
@@ -193,9 +198,10 @@ def _show(wanted: Wanted, found: list[Plan], best: Plan, reason: str, limits: Li
         title += f": mean {error} of at most {wanted.target:.6g}, {whose}"
     else:
         title += f", m = {task.m:,}: mean {error}, predicted for {law}"
-    notes = ["'by exact' is De Moivre's formula in l1", f"'every p': what holds for all {_class(wanted)}"]
+    notes = ["exact: by De Moivre's formula"] if task.loss == "l1" else []
+    notes.append(f"every p: what is promised for all {_class(wanted)}")
     if any(plan.alone for plan in found):
-        notes.append("'this law alone': others may cost it far more, so it is not recommended")
+        notes.append("this law alone: others may cost it far more, so it is not recommended")
     tables.show(title, rows, "; ".join(notes))
     click.echo(f"recommended: {best.label} with m = {best.m:,}: {reason}")
     for sentence in _sentences(wanted, best, limits, error):
