@@ -11,11 +11,10 @@ from analysis import compare, intervals, statistics
 
 Row = dict[str, Any]
 CONFIDENCE = 0.95
-NOTES = {
-    "learn": "from .. to: 95 %, Student's; bits at target: the fewest, on average over the repeats, with which the "
-    "mean error met it",
-    "train": "from .. to: 95 %, Student's; bits at target: the mean over the repeats of the bits at the first "
-    "evaluation that met it, where all did",
+NOTE = "from, to: 95 %, Student's"
+AT_TARGET = {
+    "learn": "bits at target: the fewest, on average over the repeats, with which the mean error met it",
+    "train": "bits at target: the mean over the repeats of the bits at the first evaluation that met it, where all did",
 }
 _SKIPPED = ("kind", "protocol", "method", "evaluate", "data_sha256")
 
@@ -28,6 +27,11 @@ def verdicts(records: Iterable[Row]) -> list[Row]:
     for group in groups:
         searches.setdefault(_search(group[0]), []).append(group)
     return [_verdict(found, changing) for found in searches.values()]
+
+
+def note(kind: str, rows: Sequence[Row]) -> str:
+    """What has to be said of a table."""
+    return "; ".join([NOTE, AT_TARGET[kind]] if any("bits at target" in row for row in rows) else [NOTE])
 
 
 def _search(record: Row) -> str:
@@ -46,13 +50,13 @@ def _verdict(groups: Sequence[list[Row]], changing: Sequence[str]) -> Row:
     row: Row = {"method": first["label"]}
     flat = _flat(first["spec"])
     row |= {name: flat.get(name) for name in changing}
-    row |= {"runs": len(group), "bits": compare.mean([record["payload_bits"] for record in group])}
+    row |= {"runs": len(group), "bits": round(compare.mean([record["payload_bits"] for record in group]))}
     values = [math.sqrt(record["l2_squared"]) if key == "l2" else record[key] for record in group if key in record]
     if values:
         value, low, high = _interval(values)
         row |= {key: value, "from": low, "to": high}
     if any("plan" in record and "target" in record["plan"] for record in group):
-        row["bits at target"] = bits_at_target if bits_at_target is not None else "not met"
+        row["bits at target"] = round(bits_at_target) if bits_at_target is not None else "not met"
     return row
 
 

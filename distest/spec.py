@@ -144,6 +144,10 @@ class Grid:
         self._axes = [list(_points(axis)) for axis in axes if axis]
         self.size = math.prod(map(len, self._axes))
 
+    def __str__(self) -> str:
+        """Its axes: the keys of each, and how many values."""
+        return " x ".join(f"{' and '.join(path for path, _ in axis[0])} ({len(axis)})" for axis in self._axes)
+
     def __iter__(self) -> Iterator[Table]:
         return map(self.at, range(self.size))
 

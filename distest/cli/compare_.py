@@ -75,6 +75,8 @@ def _ask(trials: int, yes: bool) -> None:
 def _forecast(found: Any) -> int:
     about = "" if found.exact else "about "
     more = f"; the first {len(found.varied)} are shown" if found.trials > len(found.varied) else ""
+    for axis in found.axes:
+        click.echo(axis)
     tables.show(f"{about}{found.trials:,} trials{more}", found.varied)
     click.echo(f"about {_duration(found.seconds)} on one core: {found.how}")
     return 0
@@ -118,5 +120,5 @@ def _show(sweep: Any, out: Path, made: list[dict[str, Any]]) -> None:
     for kind in ("learn", "train"):
         rows = sweeps.verdicts([record for record in made if record["kind"] == kind])
         if rows:
-            tables.show(f"{sweep.title}: {kind}", rows, sweeps.NOTES[kind])
+            tables.show(f"{sweep.title}: {kind}", rows, sweeps.note(kind, rows))
     click.echo(f"{len(made):,} records in {out}")

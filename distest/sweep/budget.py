@@ -30,8 +30,12 @@ CORRECTIONS = 4
 MOST = 1 << 26  # servers, steps
 
 
+class UnmetError(UsageError):
+    """A budget that a protocol or method cannot keep to."""
+
+
 def planned(case: Case) -> Asking:
-    """The table of a case within its budget and its plan, as (table, plan). Raises UsageError where nothing fits."""
+    """The table of a case within its budget and its plan, as (table, plan). Raises UnmetError where nothing fits."""
     if case.kind == "learn":
         return (yield from _protocol(case))
     return (yield from _method(case))
@@ -60,13 +64,13 @@ def _protocol(case: Case) -> Asking:
         why = f"the options of {name} that promise least at no more than {share} bits a server"
         return case.changed({**case.part, **found.spec}), plan_of(case, chosen, why)
     if budget.per == "server":
-        raise UsageError(
+        raise UnmetError(
             f"{name} does not keep to {share} bits a server at n={task.n}; raise the budget or leave it out"
         )
     (numbers,) = yield [_probe(case, {**case.table, "m": task.m})]
     n_bits = numbers[COLUMNS.index("payload_bits")]
     if n_bits > budget.bits:
-        raise UsageError(
+        raise UnmetError(
             f"{name} sends {n_bits:,.0f} bits with m={task.m}, the budget is {budget.bits:,.0f} in total; leave m out, "
             "and the number of servers follows"
         )
@@ -89,7 +93,7 @@ def _servers(case: Case, budget: Budget) -> Asking:
             m = (least + high + 1) // 2
             least, high = (m, high) if _most_bits(case, m) <= budget.bits else (least, m - 1)
         if not least:
-            raise UsageError(f"{name}: {budget.bits:,.0f} bits in total do not pay for a server; raise the budget")
+            raise UnmetError(f"{name}: {budget.bits:,.0f} bits in total do not pay for a server; raise the budget")
         _built(case, least)  # raises where so few cannot play
         why = f"the most servers that write no more than {budget.bits:,.0f} bits together, whatever p is"
         return {**case.table, "m": least}, plan_of(case, {"m": least}, why)
@@ -108,7 +112,7 @@ def _servers(case: Case, budget: Budget) -> Asking:
         if m == found:
             break
     if not found:
-        raise UsageError(f"{name}: {budget.bits:,.0f} bits in total do not pay for a server; raise the budget")
+        raise UnmetError(f"{name}: {budget.bits:,.0f} bits in total do not pay for a server; raise the budget")
     why = f"the most servers that sent no more than {budget.bits:,.0f} bits in runs with the coins of repeat 0"
     return {**case.table, "m": found}, plan_of(case, {"m": found}, why)
 
@@ -146,7 +150,7 @@ def _method(case: Case) -> Asking:
     if dial is None:
         n_bits = yield from _cost(case, case.table, asked.steps)
         if n_bits > budget.bits * unit:
-            raise UsageError(
+            raise UnmetError(
                 f"{name} sends {n_bits / unit:.4g} bits ({_per(budget)}), the budget is {budget.bits:g}, and no option "
                 "that is left open makes them fewer"
             )
@@ -172,7 +176,7 @@ def _turned(case: Case, dial: Dial, budget: Budget, unit: float, steps: int) -> 
         else:
             high, least = middle, n_bits
     if low < 0:
-        raise UsageError(
+        raise UnmetError(
             f"{case.part.get('name')} sends at least {least / unit:.4g} bits ({_per(budget)}; {dial.name}="
             f"{tables[0][0]:g}), over the budget of {budget.bits:g}"
         )
@@ -188,7 +192,7 @@ def _steps(case: Case, bits: float) -> Asking:
     even = sent[2] - sent[1] == sent[1] - sent[0]
     rate = (sent[2] - sent[0]) / (FEW[2] - FEW[0])
     if rate <= 0 or bits < sent[0] / FEW[0]:
-        raise UsageError(f"{case.part.get('name')}: {bits:,.0f} bits in total do not pay for a step; raise the budget")
+        raise UnmetError(f"{case.part.get('name')}: {bits:,.0f} bits in total do not pay for a step; raise the budget")
     steps = min(MOST, max(1, int(FEW[0] + (bits - sent[0]) / rate)))
     found, expected = steps, sent[0] + (steps - FEW[0]) * rate
     if not even:
@@ -206,7 +210,7 @@ def _steps(case: Case, bits: float) -> Asking:
             if steps == found:
                 break
         if not found:
-            raise UsageError(f"{case.part.get('name')}: no number of steps was found for {bits:,.0f} bits in total")
+            raise UnmetError(f"{case.part.get('name')}: no number of steps was found for {bits:,.0f} bits in total")
     why = f"the most steps that {bits:,.0f} bits pay for" + ("" if even else ", found with the coins of repeat 0")
     return {**case.table, "steps": found}, plan_of(case, {"steps": found}, why, expected_bits=expected)
 

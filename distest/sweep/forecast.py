@@ -1,5 +1,6 @@
 """What a sweep will take: how many trials, what varies, and how long, from a few short runs."""
 
+import itertools
 import math
 import time
 from collections.abc import Iterator
@@ -23,12 +24,12 @@ SEARCHES = 8  # points that a search is taken to look at
 
 @dataclass(frozen=True, slots=True)
 class Forecast:
-    """trials: how many; exact: whether they were counted one by one, in a sweep of no searches. varied: what differs
-    between cases, one row for each of the first. seconds: of one core, by `how`."""
+    """trials: how many; exact: whether they were counted one by one, in a sweep of no searches. axes: of each grid, in
+    words. varied: what differs between cases, one row for each of the first. seconds: of one core, by `how`."""
 
     trials: int
     exact: bool
-    cases: int
+    axes: list[str]
     varied: list[Table]
     seconds: float
     how: str = (
@@ -70,10 +71,14 @@ def forecast(sweep: Sweep, shown: int = 20) -> Forecast:
     work: dict[str, list[float]] = {}
     cheapest: dict[str, tuple[float, Case]] = {}
     first: list[Case] = []
-    cases = 0
+    axes = []
     for part in sweep.parts:
         places = _places(part.grid.size, LOOKED_AT // 10)
         weight = part.grid.size / len(places)
+        if part.grid.size > 1:
+            axes.append(f"{part.kind}: {part.grid}")
+        for case in itertools.islice(itertools.chain.from_iterable(map(part.cases, range(part.grid.size))), shown):
+            first.append(case)
         for place in places:
             for case in part.cases(place):
                 name = f"{case.kind} {case.part.get('name')}"
@@ -82,13 +87,10 @@ def forecast(sweep: Sweep, shown: int = 20) -> Forecast:
                 work.setdefault(name, []).append(own * case.repeats * weight * points)
                 if name not in cheapest or own < cheapest[name][0]:
                     cheapest[name] = own, case
-                if len(first) < shown:
-                    first.append(case)
-                cases += 1
     rates = dict(_rates(cheapest))
     usual = math.fsum(rates.values()) / max(1, len(rates))
     seconds = math.fsum(math.fsum(each) * rates.get(name, usual) for name, each in work.items())
-    return Forecast(trials, exact, sum(p.grid.size for p in sweep.parts), varied(first), seconds)
+    return Forecast(trials, exact, axes, varied(first[:shown]), seconds)
 
 
 def _rates(cheapest: dict[str, tuple[float, Case]]) -> Iterator[tuple[str, float]]:

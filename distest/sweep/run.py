@@ -66,12 +66,18 @@ def _check(case: Case) -> None:
 
 
 def trials(case: Case) -> Task:
-    """What a case asks to be run: yields trials, is sent their numbers; returns a `target.Found` of a search."""
+    """What a case asks to be run: yields trials, is sent their numbers.
+
+    Returns a `target.Found` of a search, a sentence where a budget cannot be kept to, else None.
+    """
     if isinstance(case.aim, Target):
         return (yield from target.search(case))
     table, plan = case.table, None
     if isinstance(case.aim, Budget):
-        table, plan = yield from budget.planned(case)
+        try:
+            table, plan = yield from budget.planned(case)
+        except budget.UnmetError as error:  # the others may keep to theirs
+            return str(error)
     places = ((*case.place, 0, repeat) for repeat in range(case.repeats))
     yield [Trial(place, case.kind, table, plan) for place in places]
     return None
@@ -79,8 +85,8 @@ def trials(case: Case) -> Task:
 
 @dataclass
 class Outcome:
-    """What came of a sweep. missed: the sentences of targets that were never met; met: how many were. diverged: of
-    trials that left the finite numbers."""
+    """What came of a sweep. missed: a sentence for each target that was never met and each budget that nothing keeps
+    to; met: how many cases went well. diverged: a sentence for each trial that left the finite numbers."""
 
     met: int = 0
     missed: list[str] = field(default_factory=list)
@@ -88,9 +94,10 @@ class Outcome:
 
     def note(self, case: Case, found: Any) -> None:
         """Take in the end of a case."""
-        if not isinstance(found, target.Found):
+        if isinstance(found, str):
+            self.missed.append(found)
             return
-        if found.met:
+        if found is None or found.met:
             self.met += 1
             return
         assert isinstance(case.aim, Target)
@@ -148,7 +155,7 @@ class _Going:
             numbers: list[list[float]] | None = None
             with contextlib.suppress(StopIteration):
                 while True:
-                    asked = next(task) if numbers is None else _sent(task, numbers, case, self.outcome)
+                    asked = _sent(task, numbers, case, self.outcome)
                     numbers = [self._one(maker, trial) for trial in asked]
 
     def _one(self, maker: Maker, trial: Trial) -> list[float]:
@@ -232,10 +239,10 @@ class _Going:
         return told
 
 
-def _sent(task: Task, numbers: list[list[float]], case: Case, outcome: Outcome) -> list[Trial]:
-    """What a case asks for next; StopIteration, with its end taken in, where it asks for nothing more."""
+def _sent(task: Task, numbers: list[list[float]] | None, case: Case, outcome: Outcome) -> list[Trial]:
+    """What a case asks for next, None of it done yet; StopIteration, with its end taken in, where that is nothing."""
     try:
-        return task.send(numbers)
+        return next(task) if numbers is None else task.send(numbers)
     except StopIteration as end:
         outcome.note(case, end.value)
         raise
@@ -258,8 +265,8 @@ class _Batch:
 
     def go_on(self, outcome: Outcome) -> None:
         """Ask for the next trials. StopIteration where there are none."""
-        numbers = [self.numbers[trial.place] for trial in self.asked]
-        self.asked = _sent(self.task, numbers, self.case, outcome) if self.begun else next(self.task)
+        numbers = [self.numbers[trial.place] for trial in self.asked] if self.begun else None
+        self.asked = _sent(self.task, numbers, self.case, outcome)
         self.numbers, self.begun = {}, True
 
 
