@@ -3,19 +3,16 @@
 from dataclasses import dataclass
 from typing import ClassVar
 
-import numpy as np
-
 from distest.coins import Coins
 from distest.errors import UsageError
+from distest.sgd.adamw import AdamW
 from distest.sgd.link import Link
 from distest.sgd.method import Knobs
 from distest.sgd.methods.local_sgd import LocalSgd
 from distest.sgd.oracle import Gradients
 from distest.sgd.problem import Vector
-from distest.sgd.rule import Rule, adam, moments
+from distest.sgd.rule import Rule
 from distest.sgd.state import State
-
-_FIRST = np.float32(0.9)
 
 
 @dataclass(frozen=True)
@@ -51,25 +48,19 @@ class Diloco(LocalSgd):
 
     def _meet(self, state: State, rule: Rule, oracle: Gradients | None, link: Link, coins: Coins) -> None:
         rule.alone("diloco")
-        path = None if oracle is None else _Path(self, state, oracle, np.float32(rule.at(state.step)))
+        path = None if oracle is None else _Path(self, state, oracle, rule.at(state.step))
         outer = Rule(rate=self.outer_rate, momentum=self.outer_momentum, nesterov=True)
         outer.apply(state, self._heard(state, path, link, coins, self.fade))
 
 
 class _Path:
-    """Where local steps of AdamW lead; `first` and `second` of state.own."""
+    """Where local steps of AdamW lead."""
 
-    def __init__(self, method: Diloco, state: State, oracle: Gradients, rate: np.float32):
-        self._method, self._oracle, self._rate = method, oracle, rate
-        self._m, self._v = (state.own.setdefault(name, {}) for name in ("first", "second"))
+    def __init__(self, method: Diloco, state: State, oracle: Gradients, rate: float):
+        self._method, self._walk = method, AdamW(state, oracle, rate, method.decay)
 
     def gradient(self, worker: int, x: Vector, step: int) -> Vector:
         here = x
         for number in self._method.since(step):
-            g = self._oracle.gradient(worker, here, number)
-            m, v = moments(g, self._m.get(worker), self._v.get(worker), _FIRST)
-            self._m[worker], self._v[worker] = m, v
-            along = adam(m, v, _FIRST, number + 1, number + 1)
-            along = along + np.float32(self._method.decay) * here
-            here = np.asarray(here - self._rate * along, np.float32)
+            here = self._walk.step(worker, here, number)
         return x - here
