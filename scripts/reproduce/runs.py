@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from analysis.statistics import paired
 from distest import catalog, training
 from distest.coins import from_seed
 from distest.errors import DivergedError
@@ -112,14 +113,49 @@ def times(mine: list[float], rival: list[float]) -> tuple[bool, str]:
     return ratios[0] > 1, f"the other needs {found} times the bits"
 
 
-def behind(mine: list[float], rival: list[float]) -> tuple[bool, float, float]:
-    """Whether figures `mine`, the less the better, are within noise of the rival's: by how much their mean is above,
-    and two standard deviations of one run, from the repeats of both."""
-    gap = float(np.mean(mine) - np.mean(rival))
-    spare = max(1, len(mine) + len(rival) - 2)
+def held(runs: list[Curve | None]) -> list[float]:
+    """What runs have on held-out rows, inf where one has diverged."""
+    return [run.held_out if run else math.inf for run in runs]
+
+
+@dataclass(frozen=True)
+class Tuned:
+    """A method at the rate that was best for it. sweep: rate -> the figure that chose. runs: with other seeds."""
+
+    rate: float
+    sweep: dict[float, float]
+    runs: list[Curve | None]
+
+    @property
+    def held(self) -> list[float]:
+        """Held-out figures of the runs."""
+        return held(self.runs)
+
+
+def tuned(
+    method: Table, problem: Table, rates: Collection[float], seed: int, repeats: int, steps: int, **more: Any
+) -> Tuned:
+    """Every method is given the same sweep: the rate is chosen by held-out rows in runs with the seed before `seed`,
+    which are not looked at again; then there are runs with `seed` and those behind it."""
+    sweep = {rate: held([curve(method, problem, seed - 1, steps, 2, rate=rate, **more)])[0] for rate in rates}
+    best = min(sweep, key=lambda rate: sweep[rate]) if len(sweep) > 1 else next(iter(rates))
+    return Tuned(best, sweep, again(method, problem, seed, repeats, steps, rate=best, **more))
+
+
+def again(method: Table, problem: Table, seed: int, repeats: int, steps: int, **more: Any) -> list[Curve | None]:
+    """The same with seeds that follow each other."""
+    return [curve(method, problem, seed + repeat, steps, 2, **more) for repeat in range(repeats)]
+
+
+def behind(mine: list[float], rival: list[float]) -> tuple[bool, str]:
+    """Whether figures `mine`, the less the better, are within noise of the rival's, and the numbers. Runs have the same
+    seeds in the same order. Within noise: the mean is above by at most two standard deviations of one run, which come
+    from the repeats of both."""
+    gap, low, high = paired(mine, rival)
     squares = sum(float(np.square(np.array(each) - np.mean(each)).sum()) for each in (mine, rival))
-    noise = 2 * math.sqrt(squares / spare)
-    return gap <= noise, gap, noise
+    noise = 2 * math.sqrt(squares / max(1, len(mine) + len(rival) - 2))
+    interval = "" if low is None or high is None else f", by {low:+.3g} to {high:+.3g} with 95 % confidence"
+    return gap <= noise, f"held out it is {gap:+.3g} worse{interval}; two deviations of one run are {noise:.3g}"
 
 
 def spread(found: list[float]) -> str:
