@@ -66,13 +66,15 @@ class Material:
     """Everything a page says comes from here.
 
     folders: where the records come from, as they were named. series: the points of a run of training, by its name.
-    asked: text of the specs that stand beside the records, by path. audits: None where nobody asked for them.
+    asked: text of the specs that stand beside the records, by path. conflicts: runs with two results, a sentence each.
+    audits: None where nobody asked for them.
     """
 
     folders: Sequence[str]
     records: Sequence[Row]
     series: Mapping[str, Sequence[Row]] = field(default_factory=dict)
     asked: Mapping[str, str] = field(default_factory=dict)
+    conflicts: Sequence[str] = ()
     transcripts: Sequence[Transcript] = ()
     methods: Sequence[Explained] = ()
     bibtex: str = ""

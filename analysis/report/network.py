@@ -15,6 +15,7 @@ import math
 import statistics as middle
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cache
 from typing import Any
 
 from analysis.report.material import Target
@@ -49,6 +50,7 @@ class Timed:
     pays_below: float | None
 
 
+@cache
 def cost(point: Point) -> Cost | None:
     """The cost of a whole run, the median over repeats; None where nothing was booked."""
     if not point.booked:

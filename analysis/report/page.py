@@ -12,36 +12,15 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 from plotly.offline import get_plotlyjs
 
-from analysis.report import answers, drawing, tables, words
-from analysis.report.alarms import alarms, versions
+from analysis.report import drawing, tables, words
 from analysis.report.answers import Judged
 from analysis.report.cells import Table
 from analysis.report.exponents import exponents
+from analysis.report.judging import PROBLEMS_MOST, alarms, called, judge, questions, titled
 from analysis.report.material import Material
-from analysis.report.network import timed
-from analysis.report.problems import Problem, problems
-from analysis.report.provable import ratios
-from analysis.report.verdict import verdicts
+from analysis.report.problems import Problem
 
 Json = dict[str, Any]
-
-PROBLEMS_MOST = 8  # with figures and tables of their own
-QUESTIONS = (
-    "Which method needs the fewest bits?",
-    "How far is that from what is provable?",
-    "Does the theory's exponent hold?",
-    "Would it pay on my network?",
-)
-
-
-def judge(material: Material) -> list[Judged]:
-    """Everything that is said about each problem of the records."""
-    found = []
-    for problem in problems(material.records, material.series):
-        target = problem.target(material.target)
-        rows = [] if problem.prior else verdicts(problem, target)
-        found.append(Judged(problem, target, rows, timed(rows, target), ratios(problem)))
-    return found
 
 
 def page(material: Material, title: str | None, made_by: str) -> str:
@@ -59,18 +38,18 @@ def page(material: Material, title: str | None, made_by: str) -> str:
         figures[f"heat-{number}"] = {"heat": drawing.heat_figure(transcript)}
         heats.append({"id": f"heat-{number}", "transcript": transcript})
     context = {
-        "title": title or _titled(judged),
+        "title": title or titled(judged),
         "made_by": made_by,
         "material": material,
         "runs": len(material.records),
-        "answers": _answers(judged, slopes),
-        "alarms": alarms(material.records, material.audits),
+        "answers": questions(judged, slopes),
+        "alarms": alarms(material),
         "sections": sections,
         "omitted": judged[PROBLEMS_MOST:],
         "exponents": tables.exponents_table(slopes).told() if slopes else None,
         "heats": heats,
-        "ran": tables.runs_table([(_called(one.problem, judged), one.problem) for one in judged]),
-        "versions": versions(material.records),
+        "ran": tables.runs_table([(called(one.problem, judged), one.problem) for one in judged]),
+        "versions": _versions([point.first for one in judged for point in one.problem.points]),
         "methods": material.methods,
         "symbols": drawing.SYMBOLS,
         "words": words,
@@ -115,41 +94,11 @@ def _section(number: int, one: Judged) -> Section:
     )
 
 
-def _answers(judged: Sequence[Judged], slopes: Sequence[Any]) -> list[dict[str, Any]]:
-    """The four questions, each with one sentence, or one a problem."""
-    plain = [one for one in judged if not one.problem.prior]
-    name = {id(one.problem): _called(one.problem, judged) for one in judged}
-    told = [
-        [(name[id(one.problem)], answers.fewest(one)) for one in plain],
-        [(name[id(one.problem)], answers.distance(one)) for one in judged],
-        [("", answers.holds(slopes))],
-        [(name[id(one.problem)], answers.pays(one)) for one in plain],
-    ]
-    found = []
-    for question, said in zip(QUESTIONS, told, strict=True):
-        lines = said[:PROBLEMS_MOST]
-        merged: dict[str, list[str]] = {}
-        for who, sentence in lines:
-            merged.setdefault(sentence, []).append(who)
-        lines = [(words.listing(who), sentence) for sentence, who in merged.items()]
-        found.append({"question": question, "lines": lines, "more": len(said) - PROBLEMS_MOST})
-    return [one for one in found if one["lines"]]
-
-
-def _titled(judged: Sequence[Judged]) -> str:
-    """What a report is about: its problems, or how many there are, and how many methods."""
-    names = list(dict.fromkeys(one.problem.name for one in judged))
-    methods = len({method for one in judged for method in one.problem.methods})
-    about = words.listing(names) if len(names) <= 3 else words.plural(len(names), "problem")
-    return f"{about}: {words.plural(methods, 'method')}"
-
-
-def _called(problem: Problem, judged: Sequence[Judged]) -> str:
-    """The name of a problem among the others: with its sizes only where names alone do not tell."""
-    if len(judged) == 1:
-        return ""
-    alike = sum(other.problem.name == problem.name for other in judged)
-    return problem.name if alike == 1 else f"{problem.name} ({problem.sizes})"
+def _versions(records: Sequence[Json]) -> list[str]:
+    """The versions of Python, numpy, ... behind the records, each combination once."""
+    return sorted(
+        {", ".join(f"{name} {said}" for name, said in sorted(r.get("versions", {}).items())) for r in records}
+    )
 
 
 def _json(value: Any) -> str:

@@ -19,7 +19,7 @@ CONFIDENCE = 0.95
 _BUDGETS = ("b=", "density=", "k=")  # words of a label that say how much may be sent: settings of one method
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Point:
     """One spec. records: its repeats, each once; series: of training, their points along the way, where kept."""
 
@@ -46,7 +46,7 @@ class Point:
         """The words of the label that are budgets."""
         return " ".join(word for word in self.label.split() if word.startswith(_BUDGETS))
 
-    @property
+    @cached_property
     def command(self) -> str:
         """What repeats it."""
         return command_of(self.records)

@@ -3,6 +3,7 @@
 import re
 import shlex
 import sys
+import warnings
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -11,66 +12,93 @@ import click
 
 if TYPE_CHECKING:
     from analysis.report.material import Audits, Explained, Material, Target, Transcript
+    from distest.runs import Runs
 
 Row = dict[str, Any]
+_KINDS = {".html": "html", ".htm": "html", ".md": "md", ".csv": "csv", ".parquet": "parquet"}
 _KEYS = ("l1", "l2_squared", "loss", "gap", "accuracy")
 TRANSCRIPTS = 6  # that are drawn, one a method
 BYTES_MOST = 1 << 26  # of a board that is drawn
 
 
 @click.command("report")
-@click.argument("runs", type=click.Path(path_type=Path), nargs=-1, required=True)
+@click.argument("paths", metavar="RUNS...", type=click.Path(path_type=Path), nargs=-1, required=True)
 @click.option("-o", "--out", type=click.Path(path_type=Path), help="The file that is written.  [default: report.html]")
 @click.option("--target", help="The error that the verdict asks for, such as l1=0.1, loss=0.4 or accuracy=0.9.")
 @click.option("--title", help="The title of the page.")
 @click.option("--audit/--no-audit", "audited", default=False, help="Replay every kept board and say what was found.")
-def command(runs: tuple[Path, ...], out: Path | None, target: str | None, title: str | None, audited: bool) -> int:
+@click.option(
+    "--format", "form", type=click.Choice(("html", "md", "csv", "parquet")), help="What is written.  [default: html]"
+)
+@click.option("--figures", type=click.Path(path_type=Path), help="A folder for figures of a paper, as SVG and PDF.")
+def command(
+    paths: tuple[Path, ...],
+    out: Path | None,
+    target: str | None,
+    title: str | None,
+    audited: bool,
+    form: str | None,
+    figures: Path | None,
+) -> int:
     """Write a page about runs: which method needs the fewest bits, how far that is from what is provable, and more.
 
     RUNS are folders of `distest learn`, `train` or `compare`, or their files of records. The page is one file that
-    asks no network. It runs nothing: every number comes from a record.
+    asks no network. It runs nothing: every number comes from a record. The ending of the file says its format where
+    --format does not: .md has the tables of the page, .csv and .parquet every record as a row.
     """
-    from distest.errors import UsageError
+    from distest.runs import ConflictWarning, Runs
 
-    try:
-        from analysis.report.page import page
-    except ModuleNotFoundError as error:
-        raise UsageError(f'a report needs {error.name}; pip install "distest[report]"') from None
-    material = gather(runs, _target(target), audited)
-    text = page(material, title, shlex.join(["distest", *sys.argv[1:]]))
-    path = out or Path("report.html")
-    _write(path, text)
+    kind = form or _KINDS.get(out.suffix if out else "", "html")
+    path = out or Path(f"report.{kind}")
+    with warnings.catch_warnings(action="ignore", category=ConflictWarning):  # the page has them as alarms
+        runs = Runs.read(paths)
+    aim = _target(target)
+    if kind == "csv":
+        runs.to_csv(_beside(path))
+    elif kind == "parquet":
+        runs.to_parquet(_beside(path))
+    else:
+        _write(path, _text(runs, paths, aim, title, audited, kind))
     click.echo(f"report: {path}")
+    if figures is not None:
+        drawn = runs.figures(figures)
+        click.echo(f"figures: {', '.join(map(str, drawn)) or 'none, the runs have nothing to draw'}")
     return 0
 
 
-def gather(runs: Sequence[Path], target: "Target | None", audited: bool) -> "Material":
-    """What a page is made of. Raises UsageError where there is no record, RecordError for what is none."""
-    from analysis.report.material import Material
-    from distest import records
+def _text(
+    runs: "Runs", paths: Sequence[Path], target: "Target | None", title: str | None, audited: bool, kind: str
+) -> str:
+    """The page, or its tables as Markdown."""
     from distest.errors import UsageError
 
-    found: list[tuple[Path, Row]] = []
-    series: dict[str, list[Row]] = {}
-    asked: dict[str, str] = {}
-    for run in runs:
-        folder = run if run.is_dir() else run.parent
-        found += [(folder, record) for record in records.load(run)]
-        for point in _lines_of(folder / "series.jsonl"):
-            series.setdefault(point["run"], []).append(point)
-        if (folder / "spec.toml").is_file():
-            asked[str(folder / "spec.toml")] = (folder / "spec.toml").read_text("utf-8")
-    if not found:
-        raise UsageError(f"no records in {', '.join(map(str, runs))}: run 'distest learn' or 'train' with --out first")
-    rows = [record for _, record in found]
+    try:
+        from analysis.report.markdown import markdown
+        from analysis.report.page import page
+    except ModuleNotFoundError as error:
+        raise UsageError(f'a report needs {error.name}; pip install "distest[report]"') from None
+    material = gather(runs, paths, target, audited)
+    write = markdown if kind == "md" else page
+    return write(material, title, shlex.join(["distest", *sys.argv[1:]]))
+
+
+def gather(runs: "Runs", paths: Sequence[Path], target: "Target | None", audited: bool) -> "Material":
+    """What a page is made of."""
+    from analysis.report.material import Material
+
+    beside = [(path if path.is_dir() else path.parent) / "spec.toml" for path in paths]
+    rows = list(runs)
+    asked = {str(path): path.read_text("utf-8") for path in beside if path.is_file()}
     return Material(
-        folders=[str(run) for run in runs],
+        folders=[str(path) for path in paths],
         records=rows,
-        series=series,
+        series=runs.points(),
         asked=asked,
-        transcripts=list(_transcripts(found)),
+        conflicts=[str(conflict) for conflict in runs.conflicts()],
+        transcripts=list(_transcripts(runs)),
         methods=explained(rows),
-        audits=_audit(found) if audited else None,
+        bibtex=runs.bibtex(),
+        audits=_audit(runs) if audited else None,
         target=target,
     )
 
@@ -95,19 +123,15 @@ def _target(text: str | None) -> "Target | None":
     return Target(key, value, "as asked by --target")
 
 
-def _lines_of(path: Path) -> Iterator[Row]:
-    """The points of a file of series; nothing where there is none, nor for a last line that was cut off."""
-    import json
-
-    if not path.exists():
-        return
-    with path.open(encoding="utf-8") as lines:
-        for line in lines:
-            if line.endswith("}\n"):
-                yield json.loads(line)
+def _boards(runs: "Runs") -> Iterator[tuple[Path, Row, int]]:
+    """Folder, record and number of every run that kept its board."""
+    for part in runs.parts:
+        for number, record in enumerate(part.records, 1):
+            if part.path is not None and "board" in record:
+                yield part.path.parent, record, number
 
 
-def _transcripts(found: Iterable[tuple[Path, Row]]) -> "Iterator[Transcript]":
+def _transcripts(runs: "Runs") -> "Iterator[Transcript]":
     """The first kept board of each method, as its blocks."""
     from analysis.report.material import Said, Transcript
     from distest import records
@@ -115,11 +139,9 @@ def _transcripts(found: Iterable[tuple[Path, Row]]) -> "Iterator[Transcript]":
     from distest.wire.turn import blocks_said
 
     drawn: set[str] = set()
-    for folder, record in found:
-        if "board" not in record or record["label"] in drawn or len(drawn) == TRANSCRIPTS:
-            continue
+    for folder, record, _ in _boards(runs):
         path = folder / "boards" / Path(str(record["board"])).name
-        if not path.exists() or path.stat().st_size > BYTES_MOST:
+        if record["label"] in drawn or not path.exists() or path.stat().st_size > BYTES_MOST:
             continue
         board = Board.load(path)
         said = [
@@ -129,9 +151,11 @@ def _transcripts(found: Iterable[tuple[Path, Row]]) -> "Iterator[Transcript]":
         ]
         drawn.add(record["label"])
         yield Transcript(records.run_name(record), record["label"], board.parties, said)
+        if len(drawn) == TRANSCRIPTS:
+            return
 
 
-def _audit(found: Sequence[tuple[Path, Row]]) -> "Audits":
+def _audit(runs: "Runs") -> "Audits":
     """Replay what kept its board."""
     from analysis.report.material import Audits
     from distest import audit
@@ -139,10 +163,10 @@ def _audit(found: Sequence[tuple[Path, Row]]) -> "Audits":
     from distest.cli.progress import progress
 
     running.import_from_here()
-    kept = [(number, folder, record) for number, (folder, record) in enumerate(found, 1) if "board" in record]
+    kept = list(_boards(runs))
     wrong = []
     with progress("transcripts", len(kept), True) as step:
-        for number, folder, record in kept:
+        for folder, record, number in kept:
             verdict = audit.audit(folder, record, number)
             if verdict.wrong is not None:
                 wrong.append(f"{folder}, {verdict.which}: {verdict.wrong}")
@@ -154,7 +178,7 @@ def _audit(found: Sequence[tuple[Path, Row]]) -> "Audits":
 def explained(rows: Iterable[Row]) -> "list[Explained]":
     """Every protocol, method and part in the records, in the words of its class, each once."""
     found: dict[tuple[str, str], Explained] = {}
-    for row in rows:
+    for row in {row["spec_hash"]: row for row in rows}.values():
         kind = "protocol" if row["kind"] == "learn" else "method"
         for part, table in _parts(kind, row["spec"][kind]):
             key = part, str(table["name"])
@@ -189,13 +213,23 @@ def _explain(kind: str, name: str) -> "Explained":
     return Explained(name, kind, " ".join(what.split()), str(source))
 
 
+def _beside(path: Path) -> Path:
+    """The path, in a folder that is there. Raises UsageError where it cannot be made."""
+    from distest.errors import UsageError
+
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise UsageError(f"{path} cannot be written ({error.strerror})") from None
+    return path
+
+
 def _write(path: Path, text: str) -> None:
     """Write a file whole or not at all."""
     from distest.errors import UsageError
 
-    partial = path.with_name(f".{path.name}.partial")
+    partial = _beside(path).with_name(f".{path.name}.partial")
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
         partial.write_text(text, encoding="utf-8")
         partial.replace(path)
     except OSError as error:
