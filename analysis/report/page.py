@@ -56,7 +56,7 @@ def page(material: Material, title: str | None, made_by: str) -> str:
         "style": Markup(_text("page.css")),  # our own file
         "script": Markup(_text("page.js")),  # our own file
         "plotly": Markup(get_plotlyjs() if figures else ""),  # plotly's own file
-        "figures": Markup(_json(figures)),  # `<` is escaped in it
+        "figures": Markup(_json({"figures": figures, "commands": _shared(figures)})),  # `<` is escaped in it
     }
     return _environment().get_template("page.html").render(context)
 
@@ -99,6 +99,16 @@ def _versions(records: Sequence[Json]) -> list[str]:
     return sorted(
         {", ".join(f"{name} {said}" for name, said in sorted(r.get("versions", {}).items())) for r in records}
     )
+
+
+def _shared(figures: Json) -> list[str]:
+    """The commands of all points, each once; a trace keeps their places: the same point is drawn in several views."""
+    places: dict[str, int] = {}
+    for figure in figures.values():
+        for trace in (trace for view in figure.get("views", ()) for trace in view["traces"]):
+            if "commands" in trace:
+                trace["commands"] = [places.setdefault(command, len(places)) for command in trace["commands"]]
+    return list(places)
 
 
 def _json(value: Any) -> str:

@@ -138,7 +138,7 @@ def test_points_that_are_drawn_are_those_of_the_records(learned: Path, tmp_path:
     text = path.read_text("utf-8")
     marker = '<script type="application/json" id="figures">'
     figures = json.loads(text.partition(marker)[2].partition("</script>")[0])
-    view = figures["error-1"]["views"][0]
+    view = figures["figures"]["error-1"]["views"][0]
     drawn = {
         (x, y) for trace in view["traces"] if "commands" in trace for x, y in zip(trace["x"], trace["y"], strict=True)
     }

@@ -2,7 +2,7 @@
 "use strict";
 (() => {
   const root = document.documentElement;
-  const figures = JSON.parse(document.getElementById("figures").textContent);
+  const { figures, commands } = JSON.parse(document.getElementById("figures").textContent);
   const css = (name) => getComputedStyle(root).getPropertyValue(name).trim();
   const tone = (number) => css(number < 0 ? "--soft" : `--t${number}`);
   const GLYPHS = { circle: "M13 2.5a3.5 3.5 0 1 0 .01 0z", square: "M10 3h6v6h-6z", "triangle-up": "M13 2l4 7.5h-8z",
@@ -132,8 +132,8 @@
     if (now.drawn) return;
     now.drawn = true;
     plot.on("plotly_click", (event) => {
-      const command = event.points[0].customdata;
-      if (typeof command !== "string") return;
+      const command = commands[event.points[0].customdata];
+      if (command === undefined) return;
       const code = document.createElement("code");
       code.textContent = command;
       const button = document.createElement("button");
