@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import math
 import statistics as middle
+from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -106,9 +107,11 @@ class Problem:
         return [*(["gap"] if gap else []), "loss", *(["accuracy"] if right else [])]
 
     def target(self, asked: Target | None) -> Target:
-        """The target that was asked for, where it speaks of a value of this problem; else what most methods reach."""
-        if asked is not None and asked.key in self.views:
-            return asked
+        """The target asked for, where it speaks of a value of this problem; else that of the sweep; else what most
+        methods reach."""
+        for wanted in (asked, *_searched(self.points)):
+            if wanted is not None and wanted.key in self.views:
+                return wanted
         key = "loss" if self.kind == "train" else self.views[0]
         best = sorted(min(_reached(point, key) for point in found) for found in self.methods.values())
         value = words.round_up(best[math.ceil(MOST * len(best)) - 1], 3)
@@ -121,6 +124,18 @@ def problems(records: Iterable[Row], series: Mapping[str, Sequence[Row]]) -> lis
     for point in points(records, series):
         found.setdefault(_key(point.first), []).append(point)
     return [Problem(some[0].first["kind"], some) for some in found.values()]
+
+
+def _searched(found: Sequence[Point]) -> list[Target]:
+    """The targets of the sweep that made the points, the most frequent first; l2 is told by its square."""
+    told = Counter(
+        (key, value) for point in found for key, value in point.first.get("plan", {}).get("target", {}).items()
+    )
+    squared = {"l2": "l2_squared"}
+    return [
+        Target(squared.get(key, key), value**2 if key in squared else value, "as the sweep asks")
+        for (key, value), _ in told.most_common()
+    ]
 
 
 def _key(record: Row) -> str:

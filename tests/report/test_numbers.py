@@ -104,6 +104,18 @@ def test_the_verdict_of_training_is_that_of_the_series(trained: Path, tmp_path: 
         assert shown(cells["bits a coordinate"]) == pytest.approx(average(group, "bits_per_coordinate"), rel=1e-12)
 
 
+def test_the_target_of_a_sweep_is_that_of_its_report(tmp_path: Path) -> None:
+    spec = tmp_path / "sweep.toml"
+    spec.write_text(
+        '[[learn]]\nn = 8\ndistribution = "zipf"\nrepeats = 2\ntarget = { l2 = 0.1 }\nprotocols = ["full_sample"]\n'
+    )
+    run(["compare", str(spec), "--out", str(tmp_path / "out")])
+    verdict = table(made(tmp_path / "out", tmp_path / "r.html"), "Bits to reach")
+    assert verdict.caption == "Bits to reach squared l2 error 0.01"
+    met = [average(g, "payload_bits") for g in by_spec(tmp_path / "out") if average(g, "l2_squared") <= 0.1**2]
+    assert shown(verdict.column("bits at target")[0]) == pytest.approx(min(met), rel=1e-12)
+
+
 def test_bits_by_direction_add_up_to_the_payload(trained: Path, tmp_path: Path) -> None:
     split = table(made(trained, tmp_path / "r.html"), "Bits by direction")
     directions = [name for name in ("up", "down, to all", "down, to each", "board", "peers") if name in split.heads]
