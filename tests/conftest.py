@@ -13,7 +13,9 @@ import pytest
 
 from distest.__main__ import ONE_THREAD
 
-os.environ.update(dict.fromkeys(ONE_THREAD, "1"))  # before numpy is there, as the command does: two processes, two cores
+os.environ.update(
+    dict.fromkeys(ONE_THREAD, "1")
+)  # before numpy is there, as the command does: two processes, two cores
 ROOT = str(Path(__file__).resolve().parent.parent)
 if ROOT not in sys.path:
     sys.path.insert(0, ROOT)
