@@ -107,11 +107,12 @@ def _run(sweep: Any, out: Path, trials: int, exact: bool, *, as_json: bool, **ho
             running.print_json(record)
     else:
         _show(sweep, out, made)
-    for sentence in (*outcome.diverged, *outcome.missed):
+    alarms = [str(conflict) for conflict in records.conflicts(made)]
+    for sentence in (*alarms, *outcome.diverged, *outcome.missed):
         click.echo(f"distest: {sentence}", err=True)
     if outcome.missed and not outcome.met:
         return 2
-    return 1 if outcome.diverged else 0
+    return 1 if outcome.diverged or alarms else 0
 
 
 def _show(sweep: Any, out: Path, made: list[dict[str, Any]]) -> None:

@@ -71,6 +71,20 @@ def test_a_sweep_ends_with_a_table_a_folder_and_a_copy_of_its_spec(
     assert [json.loads(line) for line in again.splitlines()] == made
 
 
+def test_one_run_with_two_results_is_an_alarm(capsys: pytest.CaptureFixture[str], spec: Path, tmp_path: Path) -> None:
+    part = '[[learn]]\nn = 8\nm = 100\ndistribution = "zipf"\nprotocol = "full_sample"\n'
+    spec.write_text(2 * part)
+    out = tmp_path / "out"
+    assert compared(capsys, spec, "--out", out)[0] == 0
+    first, second = (out / records.FILE).read_text().splitlines()
+    digest = json.loads(second)["digest"]
+    (out / records.FILE).write_text(f"{first}\n{second.replace(digest, 'f' * 64)}\n")
+    code, _, err = compared(capsys, spec, "--out", out, "--resume")
+    assert code == 1
+    assert err.startswith("distest: ALARM: one run, two results: full_sample")
+    assert err.count("\n") == 1
+
+
 def test_a_folder_of_something_else_is_refused(capsys: pytest.CaptureFixture[str], spec: Path, tmp_path: Path) -> None:
     out = tmp_path / "out"
     compared(capsys, spec, "--out", out)
