@@ -28,7 +28,8 @@ Json = dict[str, Any]
 
 def error_figure(problem: Problem, target: Target) -> Json:
     """Error or loss against bits: a view for each value, lines of points, bounds dashed, predictions dotted."""
-    views: list[Json] = [_view(problem, key, target) for key in problem.views]
+    keys = sorted(problem.views, key=lambda key: target.key != "loss" and key != target.key)  # that of the target first
+    views: list[Json] = [_view(problem, key, target) for key in keys]
     return {"views": views, "legend": _legend(views[0]["traces"]), "omitted": _omitted(problem)}
 
 

@@ -63,11 +63,12 @@ def titled(judged: Sequence[Judged]) -> str:
 
 
 def called(problem: Problem, judged: Sequence[Judged]) -> str:
-    """The name of a problem among the others: with its sizes only where names alone do not tell."""
+    """The name of a problem among the others, with those of its sizes that tell it from its namesakes; "" alone."""
     if len(judged) == 1:
         return ""
-    alike = sum(other.problem.name == problem.name for other in judged)
-    return problem.name if alike == 1 else f"{problem.name} ({problem.sizes})"
+    alike = [one.problem.sizes.split(", ") for one in judged if one.problem.name == problem.name]
+    own = [part for part in problem.sizes.split(", ") if not all(part in other for other in alike)]
+    return ", ".join([problem.name, *own])
 
 
 def alarms(material: Material) -> list[str]:

@@ -8,7 +8,7 @@ from analysis.report import tables, words
 from analysis.report.answers import Judged
 from analysis.report.cells import Table
 from analysis.report.exponents import exponents
-from analysis.report.judging import alarms, judge, questions, titled
+from analysis.report.judging import alarms, called, judge, questions, titled
 from analysis.report.material import Material
 
 _DRAWN = ("command", "bar", "forest")  # kinds of columns that text cannot show
@@ -26,7 +26,7 @@ def markdown(material: Material, title: str | None, made_by: str) -> str:
         lines = [f"{who}: {sentence}" if who else sentence for who, sentence in asked["lines"]]
         parts += [f"**{asked['question']}** " + " ".join(lines)]
     for one in judged:
-        parts += [f"## {one.problem.name}", f"{one.problem.sizes}."]
+        parts += [f"## {called(one.problem, judged) or one.problem.name}", f"{one.problem.sizes}."]
         parts += [_table(table) for table in _tables(one)]
     if slopes:
         parts += ["## Exponents", _table(tables.exponents_table(slopes))]

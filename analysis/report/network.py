@@ -83,14 +83,14 @@ def timed(rows: Sequence[Verdict], target: Target) -> list[Timed]:
 
 
 def _until(row: Verdict, target: Target) -> Cost | None:
-    """The cost up to the target: of training the share of the run's bits, turns and seconds that are behind it."""
+    """The cost up to the target: of training the share of bits, turns and seconds behind the runs that reached it."""
     whole = cost(row.point)
     if whole is None or row.censored:
         return None
     if row.point.first["kind"] == "learn" or not row.point.series:
         return whole
     share = {
-        key: middle.median(run.bits if not run.censored else math.inf for run in arrived(row.point, target, key))
+        key: middle.median(run.bits for run in arrived(row.point, target, key) if not run.censored)
         for key in ("step", "payload_bits", "seconds")
     }
     first = row.point.first

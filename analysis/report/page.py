@@ -29,7 +29,7 @@ def page(material: Material, title: str | None, made_by: str) -> str:
     slopes = exponents([one.problem for one in judged])
     shown = judged[:PROBLEMS_MOST]
     figures: Json = {}
-    sections = [_section(number, one) for number, one in enumerate(shown, 1)]
+    sections = [_section(number, one, called(one.problem, judged)) for number, one in enumerate(shown, 1)]
     for number, section in enumerate(sections, 1):
         drawn = {f"error-{number}": section.figure, f"time-{number}": section.time}
         figures |= {name: figure for name, figure in drawn.items() if figure is not None}
@@ -63,9 +63,11 @@ def page(material: Material, title: str | None, made_by: str) -> str:
 
 @dataclass(frozen=True)
 class Section:
-    """What a problem shows. verdict, split, network, ratios, points: tables; figure, time: what is drawn."""
+    """What a problem shows. name: what it is called among others, "" alone. ratios, verdict, points, split, network:
+    tables; figure, time: what is drawn."""
 
     id: str
+    name: str
     problem: Problem
     ratios: Table | None = None
     verdict: Table | None = None
@@ -76,14 +78,15 @@ class Section:
     time: Json | None = None
 
 
-def _section(number: int, one: Judged) -> Section:
+def _section(number: int, one: Judged, name: str) -> Section:
     """What is shown of a problem: under a prior ratios alone, for every protocol has a law of its own."""
     problem = one.problem
     ratios = tables.ratios_table(one.ratios) if one.ratios else None
     if problem.prior:
-        return Section(f"problem-{number}", problem, ratios)
+        return Section(f"problem-{number}", name, problem, ratios)
     return Section(
         f"problem-{number}",
+        name,
         problem,
         verdict=tables.verdict_table(one) if one.rows else None,
         figure=drawing.error_figure(problem, one.target),
