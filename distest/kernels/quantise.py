@@ -169,36 +169,49 @@ def _run(
     return norms, symbols[:waiting]
 
 
-def decode(data: Bytes, norms: Floats, bucket: int, levels: Levels, out: Floats, scale: float | None = None) -> None:
-    """out = the vector, or out += float32(scale) times it. data: packed symbols, bitpack.SPARE bytes behind."""
+def decode(
+    data: Bytes,
+    norms: Floats,
+    bucket: int,
+    levels: Levels,
+    out: Floats,
+    scale: float | None = None,
+    base: Floats | None = None,
+) -> None:
+    """out = the vector, or out += float32(scale) times it; with a base, another array, out = float32(scale) base first.
+
+    data: packed symbols, bitpack.SPARE bytes behind.
+    """
     if not worth_compiling(out.size):
         count = present(norms, bucket, out.size)
         x = _values_plainly(planes.unpack(data, levels.width, count), norms, bucket, levels, out.size)
         if scale is None:
             out[...] = x
         else:
-            out += np.float32(scale) * x
+            np.add(out if base is None else np.float32(scale) * base, np.float32(scale) * x, out=out)
         return
     kernels, code, width, table = jitted("quantise"), levels.code, levels.width, tables(levels)[0]
     adding, factor = scale is not None, np.float32(1 if scale is None else scale)
+    share, base = (np.float32(1), out) if base is None else (factor, base)
     symbols = np.empty(planes.BLOCK + GROUP, np.uint8)
     if bucket % planes.BLOCK == 0:
         whole = out.size // bucket
         kernels.decode_blocks(
-            data, norms[:whole], bucket, code, width, levels.steps, table, symbols, factor, adding, out
+            data, norms[:whole], bucket, code, width, levels.steps, table, symbols, factor, adding, share, base, out
         )  # fmt: skip
         if whole == norms.size:
             return
         done = whole * bucket
         before = present(norms[:whole], bucket, done)
-        data, norms, out = data[before * width // 8 :], norms[whole:], out[done:]
+        data, norms, base, out = data[before * width // 8 :], norms[whole:], base[done:], out[done:]
     count = present(norms, bucket, out.size)
     blocks = count // planes.BLOCK
     packed = blocks * planes.BLOCK
     tail = planes.unpack(data[packed * width // 8 :], width, count - packed)
     values = np.empty(planes.BLOCK + GROUP, np.float32)
     kernels.decode(
-        data, blocks, tail, norms, bucket, code, width, levels.steps, table, symbols, values, factor, adding, out
+        data, blocks, tail, norms, bucket, code, width, levels.steps, table, symbols, values, factor, adding, share,
+        base, out,
     )  # fmt: skip
 
 

@@ -108,7 +108,15 @@ class BucketQuantiser(Compressor):
     def add(self, reader: BitReader, d: int, worker: int, coins: PublicCoins, out: Vector, scale: float = 1.0) -> None:
         self._read(reader, out, scale)
 
-    def _read(self, reader: BitReader, out: Vector, scale: float | None) -> None:
+    def blend(
+        self, reader: BitReader, worker: int, coins: PublicCoins, share: float, base: Vector, out: Vector
+    ) -> None:
+        if self.code == "fixed":
+            self._read(reader, out, share, base)
+        else:
+            super().blend(reader, worker, coins, share, base, out)
+
+    def _read(self, reader: BitReader, out: Vector, scale: float | None, base: Vector | None = None) -> None:
         d, bucket, levels = out.size, min(self.bucket, out.size), self._levels
         if self.code == "dense" or self.code == "rans":
             norms, planes = streams.unpack(reader, d, bucket, levels, self.code)
@@ -123,7 +131,7 @@ class BucketQuantiser(Compressor):
         norms = streams.checked_norms(bitpack.unpack(data, start, 32, head // 32))
         body = quantise.present(norms, bucket, d) * levels.width
         reader.need(head + body)
-        quantise.decode(bitpack.cut(data, start + head, body), norms, bucket, levels, out, scale)
+        quantise.decode(bitpack.cut(data, start + head, body), norms, bucket, levels, out, scale, base)
         reader.took(1, head + body)
         reader.note("norms, float32", norms, head)
         reader.note(f"levels of {levels.width} bits", out if scale is None else ())

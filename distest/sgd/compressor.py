@@ -57,6 +57,16 @@ class Compressor(ABC):
         """Read one message as `decode` does; out += float32(scale) * what it says, to the same bits, perhaps sooner."""
         out += np.float32(scale) * self.decode(reader, d, worker, coins)
 
+    def blend(
+        self, reader: BitReader, worker: int, coins: PublicCoins, share: float, base: Vector, out: Vector
+    ) -> None:
+        """out = float32(share) * base, and then as `add` with this scale, to the same bits, perhaps sooner.
+
+        out and base are two arrays.
+        """
+        np.multiply(base, np.float32(share), out=out)
+        self.add(reader, out.size, worker, coins, out, share)
+
     def distortion(self, d: int) -> float:
         """A bound on E |decode(encode(x)) - x|^2 / |x|^2 for every x of d coordinates; inf where none is known."""
         return math.inf

@@ -50,9 +50,10 @@ class Exchange(ABC):
     def mean(self, own: Own, d: int, compressor: Compressor, link: Link, coins: Coins, sent: Sent | None) -> Vector:
         """The mean of what the workers' messages say, float32 (d,), the same bits on every rank.
 
-        own(worker): the vector of a worker that lives here; asked for once, while the worker speaks. sent(worker,
-        vector): told what of it has gone into the mean, for the worker's memory; None where nobody remembers. What all
-        workers are told is W times the mean, but for the last places of floats and for what a server leaves out.
+        own(worker): the vector of a worker that lives here; asked for once, while the worker speaks, and not changed
+        before the mean is there. sent(worker, vector): told what of it has gone into the mean, for the worker's memory;
+        None where nobody remembers. What all workers are told is W times the mean, but for the last places of floats
+        and for what a server leaves out.
         """
 
     @abstractmethod

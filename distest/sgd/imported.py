@@ -57,7 +57,7 @@ class Imported(Problem):
             return self.inner.start(coins)
         if not hasattr(self.inner, "start"):
             return np.zeros(self.d, np.float32)
-        return self._vector("start", self.inner.start()).copy()
+        return self._vector("start", self.inner.start())
 
     def gradient(self, x: Vector, rows: Rows) -> Vector:
         return self._vector("gradient", self.inner.gradient(x, rows))
@@ -80,12 +80,12 @@ class Imported(Problem):
         return None if found is None else float(found)
 
     def _vector(self, what: str, given: Any) -> Vector:
-        """float32 (d,) of what the user's function gives."""
+        """float32 (d,) of what the user's function gives, a copy: it may fill the same array again."""
         found = np.asarray(given)
         if found.shape != (self.d,) or found.dtype.kind not in "fiu":
             raise UsageError(f"{self.path}.{what} gives {found.dtype} {found.shape}, it has to be float32 ({self.d},)")
         with np.errstate(over="ignore"):  # who asked sees that a coordinate is infinite
-            return np.ascontiguousarray(found, np.float32)
+            return np.array(found, np.float32, order="C")
 
 
 def load(path: str, options: dict[str, Any]) -> Imported:

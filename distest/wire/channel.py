@@ -14,7 +14,7 @@ from distest.wire.board import Board, Chunk, Post, block_digest, transcript_dige
 from distest.wire.heard import Heard, as_rows, by_owner, packed, unpacked
 from distest.wire.ledger import Ledger
 from distest.wire.transport import HEADER_BYTES, Transport
-from distest.wire.turn import Turn, blocks_of, homes, hosted, reached
+from distest.wire.turn import Turn, blocks_of, hosted, routes
 
 Model = Literal["referee", "one-way", "blackboard"]
 Hearing = Literal["central", "spread"]
@@ -269,10 +269,10 @@ class Channel:
 
     def _swapped(self, turn: Turn, speak: Callable[[int, int], Messages]) -> Iterator[tuple[int, int, Chunk]]:
         """Every message that is read here, with its party and owner; of each pair of ranks in one piece."""
-        size, here, home = self._transport.size, self._transport.rank, homes(self.parties, self._transport.size)
+        size, here = self._transport.size, self._transport.rank
         said: list[list[Chunk]] = [[] for _ in range(size)]
-        expected = [0] * size
-        ranks = reached(turn, home)
+        expected, where = [0] * size, routes(turn, self.parties, size)
+        home, ranks = where.home, where.ranks
         for (party, owner), there in ranks.items():
             if home[party] == here:
                 chunk = self._say(turn, range(party, party + 1), lambda block, owner=owner: speak(block[0], owner))  # type: ignore[misc]
@@ -287,19 +287,17 @@ class Channel:
     def _book_peers(self, turn: Turn, rows: list[tuple[int, ...]], told: list[Chunk]) -> None:
         """Lengths and digests of all messages, and their bits if they are kept, on the referee's rank."""
         gathered = self._transport.gather(as_rows(rows))
-        cuts = [len(by_owner([chunk])) for chunk in gathered or []]
         kept: list[list[Chunk]] = []
         if self.board is not None:
+            cuts = [len(by_owner([chunk])) for chunk in gathered or []]
             elsewhere: list[list[Chunk]] = [[] for _ in range(self._transport.size - 1)]
             kept = self._transport.swap([told, *elsewhere], cuts or [0] * self._transport.size)
         if gathered is None:
             return
-        everything = by_owner(gathered)
-        order = np.lexsort((everything[:, 1], everything[:, 0]))
-        table = everything[order]
-        n_bits, home = table[:, 2], homes(self.parties, self._transport.size)
-        travels = [len(there - {home[a]}) for (a, _), there in reached(turn, home).items()]
-        self._transport.wire_bytes += int((((n_bits + 7) // 8 + HEADER_BYTES) * np.array(travels, np.int64)).sum())
+        where = routes(turn, self.parties, self._transport.size)
+        table = by_owner(gathered)[where.order]
+        n_bits = table[:, 2]
+        self._transport.wire_bytes += int(((n_bits + 7) // 8 + HEADER_BYTES) @ where.travels)
         charged = n_bits
         if turn.readers == "neighbours":
             charged = n_bits * np.array([len(turn.edges.readers.get(a, ())) for a in turn.speakers])
@@ -308,7 +306,7 @@ class Channel:
         lengths = by_party[turn.speakers.start : turn.speakers.stop : turn.speakers.step]
         self.ledger.book(turn, turn.speakers, lengths, int(lengths.sum()), int(n_bits.max(initial=0)))
         pieces = [chunk for chunks in kept for chunk in chunks]
-        self._close(turn, [row[3:].tobytes() for row in table], tuple(pieces[i] for i in order) if pieces else ())
+        self._close(turn, [row[3:].tobytes() for row in table], tuple(pieces[i] for i in where.order) if pieces else ())
 
     def _announced(self, turn: Turn, speak: Callable[[], Words | Messages], messages: range) -> Chunk:
         """What the referee says, on every rank."""

@@ -128,5 +128,7 @@ class Mpi(Transport):
 
 def _cut(everything: NDArray[np.uint8], n_bits: NDArray[np.int64], n_bytes: NDArray[np.int64]) -> list[Chunk]:
     """The chunks that lie end to end in `everything`, not copied: what follows one serves as its spare bytes."""
+    if len(n_bits) == 1:
+        return [Chunk(everything, int(n_bits[0]))]
     starts = np.cumsum(n_bytes) - n_bytes
     return [Chunk(everything[start:], int(bits)) for bits, start in zip(n_bits, starts, strict=True)]

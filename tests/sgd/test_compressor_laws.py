@@ -137,6 +137,10 @@ def test_a_message_within_a_byte_says_the_same_and_add_adds_it(compressor: Compr
         total = x.copy()
         compressor.add(reader, x.size, 2, KEY.public, total, 0.3)
         assert (total == x + np.float32(0.3) * y).all()
+        again = BitReader(message.data, message.n_bits)
+        compressor.blend(again, 2, KEY.public, 0.3, x, total)
+        assert (total == np.float32(0.3) * x + np.float32(0.3) * y).all()
+        assert again.unread() == 0
         assert reader.unread() == 0
 
 

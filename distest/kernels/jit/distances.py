@@ -358,7 +358,9 @@ def decode(
                     return at, ZERO_TOLD, place
             else:
                 size = every.size
-                values_apart(every, 0, size, kind, width, steps, float_of(norm), levels, f32(1), False, values, 0)
+                values_apart(
+                    every, 0, size, kind, width, steps, float_of(norm), levels, f32(1), False, f32(1), values, values, 0
+                )  # fmt: skip
                 if adding:
                     for j in range(values.size):
                         values[j] *= scale

@@ -201,33 +201,36 @@ def encode(
 @kernel
 def decode_blocks(
     data: Array, norms: Array, bucket: int, kind: int, width: int, steps: int, levels: Array, symbols: Array,
-    scale: Any, adding: bool, out: Array,
+    scale: Any, adding: bool, share: Any, base: Array, out: Array,
 ) -> None:  # fmt: skip
     """As `decode` for the buckets that are whole blocks of 512, which norms are those of; all are packed in data."""
     at, nibbles = 0, width == 4 and kind < TABLE
     for place in range(norms.size):
         begin = place * bucket
         if norms[place] == f32(0):
-            if not adding:
-                for j in range(begin, begin + bucket):
-                    out[j] = f32(0)
+            for j in range(begin, begin + bucket):
+                out[j] = base[j] * share if adding else f32(0)
             continue
         for here in range(begin, begin + bucket, 512):
             for line in range(0, 512, 16):
                 fetch_soon(out, i64(here + AHEAD + line))
+                fetch_soon(base, i64(here + AHEAD + line))
             if not nibbles:
                 unpack_block(data[at : at + 64 * width], width, symbols)
             some, first = (data, at) if nibbles else (symbols, 0)
-            values_of(some, first, 512, nibbles, kind, width, steps, norms[place], levels, scale, adding, out, here)
+            values_of(
+                some, first, 512, nibbles, kind, width, steps, norms[place], levels, scale, adding, share, base, out,
+                here,
+            )  # fmt: skip
             at += 64 * width
 
 
 @kernel
 def decode(
     data: Array, blocks: int, tail: Array, norms: Array, bucket: int, kind: int, width: int, steps: int,
-    levels: Array, symbols: Array, values: Array, scale: Any, adding: bool, out: Array,
+    levels: Array, symbols: Array, values: Array, scale: Any, adding: bool, share: Any, base: Array, out: Array,
 ) -> None:  # fmt: skip
-    """out = the vector, or out += scale * the vector.
+    """out = the vector, or share * base + scale * the vector; base may be out.
 
     data: `blocks` packed blocks; tail: symbols behind them. symbols, values: scratch for 512 and GROUP behind them.
     """
@@ -237,9 +240,8 @@ def decode(
         begin = place * bucket
         end = min(out.size, begin + bucket)
         if norms[place] == f32(0):
-            if not adding:
-                for j in range(begin, end):
-                    out[j] = f32(0)
+            for j in range(begin, end):
+                out[j] = base[j] * share if adding else f32(0)
             continue
         while begin < end:
             if at == 512:
@@ -252,13 +254,17 @@ def decode(
                 block += 1
             count = min(end - begin, 512 - at)
             for line in range(0, count, 16):
-                fetch_soon(out, i64(begin + AHEAD + line))
+                fetch_soon(base, i64(begin + AHEAD + line))
             if count % GROUP == 0:
-                values_apart(symbols, at, count, kind, width, steps, norms[place], levels, scale, adding, out, begin)
+                values_apart(
+                    symbols, at, count, kind, width, steps, norms[place], levels, scale, adding, share, base, out, begin
+                )  # fmt: skip
             else:
                 more = (count + GROUP - 1) // GROUP * GROUP
-                values_apart(symbols, at, more, kind, width, steps, norms[place], levels, scale, False, values, 0)
+                values_apart(
+                    symbols, at, more, kind, width, steps, norms[place], levels, scale, False, share, values, values, 0
+                )  # fmt: skip
                 for j in range(count):
-                    out[begin + j] = out[begin + j] + scale * values[j] if adding else values[j]
+                    out[begin + j] = base[begin + j] * share + scale * values[j] if adding else values[j]
             at += count
             begin += count

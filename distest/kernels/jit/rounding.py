@@ -223,9 +223,9 @@ def _some(symbols: Array, first: int, at: int, nibbles: bool) -> Any:
 
 
 @inline
-def _give(value: Any, at: int, scale: Any, adding: bool, out: Array) -> None:
+def _give(value: Any, at: int, scale: Any, adding: bool, share: Any, base: Array, out: Array) -> None:
     if adding:
-        store(out, at, plus(load(out, at), times(value, scale)))
+        store(out, at, plus(times(load(base, at), share), times(value, scale)))
     else:
         store(out, at, value)
 
@@ -233,9 +233,9 @@ def _give(value: Any, at: int, scale: Any, adding: bool, out: Array) -> None:
 @inline
 def values_of(
     symbols: Array, first: int, count: int, nibbles: bool, kind: int, width: int, steps: int, norm: Any, levels: Array,
-    scale: Any, adding: bool, out: Array, to: int,
+    scale: Any, adding: bool, share: Any, base: Array, out: Array, to: int,
 ) -> None:  # fmt: skip
-    """What `count` symbols mean, from symbols[first] on, put into out from out[to] on, or scale times that added there.
+    """What `count` symbols mean, from symbols[first] on, to out from out[to] on; or share * base + scale times it.
 
     All in one bucket, and a multiple of GROUP of them. nibbles: 512 symbols of 4 bits, two to a byte, j and j + 256;
     never with a table.
@@ -247,34 +247,34 @@ def values_of(
         for at in range(0, count, GROUP):
             some = _some(symbols, first, at, nibbles)
             level = signed(pick(some, half, sub(half, some), some))
-            _give(times(as_float(level), unit), to + at, scale, adding, out)
+            _give(times(as_float(level), unit), to + at, scale, adding, share, base, out)
     elif kind == OFFSET:
         unit = _unit(norm, steps)
         for at in range(0, count, GROUP):
             some = _some(symbols, first, at, nibbles)
             size = times(as_float(either(up(word(both(some, mask)), u32(1)), u32(1))), unit)
             sign = both(up(word(some), left), SIGN)
-            _give(float_of(differ(bits_of(size), sign)), to + at, scale, adding, out)
+            _give(float_of(differ(bits_of(size), sign)), to + at, scale, adding, share, base, out)
     elif kind <= POWERS_OFF:
-        base = u32(126 - steps + (kind == POWERS_OFF))
+        bottom = u32(126 - steps + (kind == POWERS_OFF))
         lowest = u32(kind == POWERS)  # index of the lowest level that is not 0
         for at in range(0, count, GROUP):
             some = _some(symbols, first, at, nibbles)
             index = word(both(some, mask))
-            power = either(up(add(index, base), u32(23)), both(up(word(some), left), SIGN))
-            _give(times(float_of(pick(index, lowest, power, u32(0))), norm), to + at, scale, adding, out)
+            power = either(up(add(index, bottom), u32(23)), both(up(word(some), left), SIGN))
+            _give(times(float_of(pick(index, lowest, power, u32(0))), norm), to + at, scale, adding, share, base, out)
     else:
         for j in range(count):
             some = symbols[first + j]
             level = levels[both(some, mask)]
             value = (f32(0) - level if some >= half else level) * norm
-            out[to + j] = out[to + j] + scale * value if adding else value
+            out[to + j] = base[to + j] * share + scale * value if adding else value
 
 
 @kernel
 def values_apart(
     symbols: Array, first: int, count: int, kind: int, width: int, steps: int, norm: Any, levels: Array, scale: Any,
-    adding: bool, out: Array, to: int,
+    adding: bool, share: Any, base: Array, out: Array, to: int,
 ) -> None:  # fmt: skip
     """`values_of` as a function of its own, of symbols of one byte."""
-    values_of(symbols, first, count, False, kind, width, steps, norm, levels, scale, adding, out, to)
+    values_of(symbols, first, count, False, kind, width, steps, norm, levels, scale, adding, share, base, out, to)

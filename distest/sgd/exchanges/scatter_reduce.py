@@ -45,7 +45,6 @@ class ScatterReduce(Exchange):
 
         def begin(worker: int) -> Vector:
             x = asked[worker] = own(worker)
-            means[worker] = np.multiply(x[pieces[worker]], share, out=link.vector(sizes[worker]))
             if sent is not None:
                 said[worker] = np.array(x)
             return x
@@ -64,6 +63,9 @@ class ScatterReduce(Exchange):
                 read_flag(reader)
             elif owner in means:
                 compressor.add(reader, sizes[owner], worker, here[owner].public, means[owner], float(share))
+            elif owner in asked:
+                means[owner], part = link.vector(sizes[owner]), asked[owner][pieces[owner]]
+                compressor.blend(reader, worker, here[owner].public, float(share), part, means[owner])
             else:  # a replay, where nobody has a vector
                 compressor.decode(reader, sizes[owner], worker, here[owner].public)
 
@@ -74,7 +76,7 @@ class ScatterReduce(Exchange):
 
         def encode(owner: int) -> Messages:
             if workers == 1:
-                begin(owner)
+                means[owner] = begin(owner)
             if not sizes[owner]:
                 return flag()
             message = code.encode(means[owner], owner, told)
