@@ -52,13 +52,13 @@ def command(
     sweeps.check(sweep)
     if dry_run:
         return _forecast(forecast.forecast(sweep))
-    trials, exact = forecast.count(sweep)
+    trials, _ = forecast.count(sweep)
     if not launch.in_mpi():
         _ask(trials, yes)
     out = Path("out", spec.stem) if out is None else out
     if ranks is not None and not launch.in_mpi():
         return launch.launch([*running.without_ranks(sys.argv[1:]), *([] if yes else ["--yes"])], ranks, limit)
-    return _run(sweep, out, trials, exact, jobs=jobs, resume=resume, boards=boards, as_json=as_json)
+    return _run(sweep, out, trials, jobs=jobs, resume=resume, boards=boards, as_json=as_json)
 
 
 def _ask(trials: int, yes: bool) -> None:
@@ -90,14 +90,15 @@ def _duration(seconds: float) -> str:
     return f"{seconds:.2g} seconds"
 
 
-def _run(sweep: Any, out: Path, trials: int, exact: bool, *, as_json: bool, **how: Any) -> int:
+def _run(sweep: Any, out: Path, trials: int, *, as_json: bool, **how: Any) -> int:
     from distest import records
     from distest.cli.progress import progress
     from distest.sweep import run as sweeps
 
     transport = running.transport_at_hand()
     referee = transport.hosts_referee
-    with progress("trials", trials, referee) as done:
+    there = (out / records.FILE).read_bytes().count(b"\n") if (out / records.FILE).exists() else 0
+    with progress("trials", max(1, trials - there), referee) as done:
         outcome = sweeps.run(sweep, out, transport, done=done, **how)
     if not referee:
         return 0
@@ -112,7 +113,9 @@ def _run(sweep: Any, out: Path, trials: int, exact: bool, *, as_json: bool, **ho
         click.echo(f"distest: {sentence}", err=True)
     if outcome.missed and not outcome.met:
         return 2
-    return 1 if outcome.diverged or alarms else 0
+    if alarms:
+        return 1
+    return 3 if outcome.diverged else 0
 
 
 def _show(sweep: Any, out: Path, made: list[dict[str, Any]]) -> None:

@@ -10,7 +10,7 @@ from typing import Any
 from distest import spec, train_spec
 from distest.records import canonical
 from distest.spec import Table
-from distest.sweep.aim import Budget
+from distest.sweep.aim import Target
 from distest.sweep.asked import Case, Part, Sweep
 from distest.sweep.budget import complete
 from distest.sweep.dial import dial_of
@@ -54,10 +54,14 @@ def _count(part: Part) -> tuple[int, bool]:
     trials, searched = 0, False
     for place in places:
         for case in part.cases(place):
-            trials += case.repeats
-            searched |= case.aim is not None and not isinstance(case.aim, Budget)
+            trials += case.repeats * _points(case)
+            searched |= _points(case) > 1
     every = constant or len(places) == part.grid.size
     return round(trials * part.grid.size / len(places)), every and not searched
+
+
+def _points(case: Case) -> int:
+    return SEARCHES if isinstance(case.aim, Target) else 1
 
 
 def _places(size: int, most: int) -> range | list[int]:
@@ -83,8 +87,7 @@ def forecast(sweep: Sweep, shown: int = 20) -> Forecast:
             for case in part.cases(place):
                 name = f"{case.kind} {case.part.get('name')}"
                 own = _work(case)
-                points = SEARCHES if case.aim is not None and not isinstance(case.aim, Budget) else 1
-                work.setdefault(name, []).append(own * case.repeats * weight * points)
+                work.setdefault(name, []).append(own * case.repeats * weight * _points(case))
                 if name not in cheapest or own < cheapest[name][0]:
                     cheapest[name] = own, case
     rates = dict(_rates(cheapest))

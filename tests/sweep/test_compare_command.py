@@ -149,7 +149,7 @@ def test_a_trial_that_diverges_is_named_and_the_others_are_made(
     spec.write_text(text)
     out = tmp_path / "out"
     code, _, err = compared(capsys, spec, "--out", out)
-    assert code == 1
+    assert code == 3
     assert err.startswith("distest: trial 0.1.0.0.0 (train mean, seed 0, repeat 0): ")
     assert len(records.load(out)) == 1
     kept = [json.loads(line) for line in (out / "diverged.jsonl").read_text().splitlines()]
