@@ -152,8 +152,8 @@ def judge(runs: dict[str, Run], problem: Problem, epochs: int, out: Verdicts) ->
             f"{name} mode, {factors[name]:.2f} times, {bare[name]:.2f} without whole gradients" for name in PAPER
         ),
         "8 bits up and the 6 to 7 down that the search finds cannot save more than about 32 / 7.5 times, so the "
-        f"widths of the paper must have been smaller; with 4 bits both ways AsyLPG saves {full.bits / centred.bits:.2f} times, "
-        f"sparse {full.bits / sparse.bits:.2f}",
+        "widths of the paper must have been smaller; with 4 bits both ways AsyLPG saves "
+        f"{full.bits / centred.bits:.2f} times, sparse {full.bits / sparse.bits:.2f}",
     )
 
 
