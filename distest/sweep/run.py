@@ -37,11 +37,13 @@ def compare(
 
     source: a TOML file, or its table. out: the folder; refused where it holds other records, or without `resume` any.
     jobs: processes that make trials. boards: keep transcripts, for an audit. Raises UsageError for a spec that makes no
-    sense, and what a run raises.
+    sense and where no budget or target was met, and what a run raises.
     """
     asked = read(Path(source) if isinstance(source, str) else source)
     check(asked)
-    run(asked, Path(out), Solo(), jobs=jobs, resume=resume, boards=boards)
+    outcome = run(asked, Path(out), Solo(), jobs=jobs, resume=resume, boards=boards)
+    if outcome.missed and not outcome.met:
+        raise UsageError("; ".join(outcome.missed))
     return records.load(Path(out)) if (Path(out) / records.FILE).exists() else []
 
 

@@ -149,6 +149,8 @@ def test_a_target_that_is_never_met_says_the_best_that_was_reached(tmp_path: Pat
     _, outcome = ran(table, tmp_path / "learn")
     assert outcome.met == 0
     assert "full_sample never met l1 = 0.001; the best that was reached is" in outcome.missed[0]
+    with pytest.raises(UsageError, match=r"full_sample never met l1 = 0\.001; the best"):
+        compare(table, tmp_path / "learn", resume=True)
 
 
 def test_a_search_goes_on_where_it_was(tmp_path: Path) -> None:
