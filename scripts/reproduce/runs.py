@@ -138,7 +138,7 @@ def tuned(
     """Every method is given the same sweep: the rate is chosen by held-out rows in runs with the seed before `seed`,
     which are not looked at again; then there are runs with `seed` and those behind it."""
     sweep = {rate: held([curve(method, problem, seed - 1, steps, 2, rate=rate, **more)])[0] for rate in rates}
-    best = min(sweep, key=lambda rate: sweep[rate]) if len(sweep) > 1 else next(iter(rates))
+    best = min(sweep, key=lambda rate: sweep[rate])
     return Tuned(best, sweep, again(method, problem, seed, repeats, steps, rate=best, **more))
 
 
