@@ -12,6 +12,7 @@ from analysis import compare, intervals, statistics
 Row = dict[str, Any]
 CONFIDENCE = 0.95
 NOTE = "from, to: 95 %, Student's"
+NO_SCIPY = 'from, to: not known without scipy: pip install "distest[train]"'
 AT_TARGET = {
     "learn": "bits at target: the fewest, on average over the repeats, with which the mean error met it",
     "train": "bits at target: the mean over the repeats of the bits at the first evaluation that met it, where all did",
@@ -31,7 +32,8 @@ def verdicts(records: Iterable[Row]) -> list[Row]:
 
 def note(kind: str, rows: Sequence[Row]) -> str:
     """What has to be said of a table."""
-    return "; ".join([NOTE, AT_TARGET[kind]] if any("bits at target" in row for row in rows) else [NOTE])
+    ends = NO_SCIPY if any(row["runs"] > 1 and row.get("from", 0) is None for row in rows) else NOTE
+    return "; ".join([ends, AT_TARGET[kind]] if any("bits at target" in row for row in rows) else [ends])
 
 
 def _search(record: Row) -> str:

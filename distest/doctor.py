@@ -13,13 +13,21 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from distest.errors import ModelError
+from distest.errors import ModelError, install
 from distest.launch import find_mpirun, in_mpi
 from distest.rank import guarded, leave
 
 TALK_LIMIT_S = 30.0
 PROBE_LIMIT_S = 120.0
-_PACKAGES = ("distest", "numpy", "numba", "scipy", "mpi4py", "matplotlib", "pyarrow")
+_OPTIONAL = {  # package, and what it is for, in the order of the sentence
+    "scipy": "least losses and intervals",
+    "matplotlib": "pictures",
+    "jinja2": "pages",
+    "plotly": "pages",
+    "pandas": "tables",
+    "pyarrow": ".parquet files",
+}
+_PACKAGES = ("distest", "numpy", "numba", "mpi4py", *_OPTIONAL)
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +53,7 @@ def warm() -> str:
 
 def examine() -> list[Finding]:
     """All findings; takes a few seconds, because ranks and kernels are really started."""
-    return [_versions(), _machine(), *_mpi(), _cache(), _figures()]
+    return [_versions(), _machine(), *_mpi(), _cache(), _optional()]
 
 
 def _versions() -> Finding:
@@ -82,7 +90,7 @@ def _mpi() -> list[Finding]:
             Finding(
                 False,
                 f"MPI is not usable ({' and '.join(found)}); one process works without it",
-                'for --ranks: pip install "distest[mpi]"',
+                f"for --ranks: {install('mpi')}",
             )
         ]
     there = Finding(True, f"{mpirun.kind} found: {mpirun.version}, {mpirun.path}")
@@ -162,10 +170,13 @@ def _probe() -> None:
     print(json.dumps({**told, "seconds": time.perf_counter() - begin}))
 
 
-def _figures() -> Finding:
-    if importlib.util.find_spec("matplotlib"):
-        return Finding(True, "pictures can be drawn")
-    return Finding(False, "no pictures, matplotlib is missing", 'pip install "distest[report]"')
+def _optional() -> Finding:
+    """What the extra `report` brings."""
+    missing = [package for package in _OPTIONAL if importlib.util.find_spec(package) is None]
+    lost = ", ".join(dict.fromkeys(_OPTIONAL[package] for package in missing))
+    if missing:
+        return Finding(False, f"without {', '.join(missing)} there are no {lost}", install("report"))
+    return Finding(True, "pictures, pages and tables can be made")
 
 
 def _python(arguments: list[str], limit_s: float) -> "subprocess.CompletedProcess[str]":

@@ -2,6 +2,7 @@
 
 import difflib
 from collections.abc import Iterable
+from importlib.util import find_spec
 
 
 class DistestError(Exception):
@@ -42,3 +43,16 @@ def unknown(what: str, name: str, known: Iterable[str]) -> str:
     near = difflib.get_close_matches(name.casefold(), by_fold, n=1)
     guess = f" (did you mean {by_fold[near[0]]!r}?)" if near else ""
     return f"no {what} {name!r}{guess}; known: {', '.join(choices) or 'none'}"
+
+
+def require(what: str, *packages: str, extra: str = "report") -> None:
+    """Raise UsageError where an optional package is missing. what: that needs it; extra: which brings it."""
+    missing = [package for package in packages if find_spec(package) is None]
+    if missing:
+        names = f"{', '.join(missing[:-1])}{' and ' * (len(missing) > 1)}{missing[-1]}"
+        raise UsageError(f"{what} needs {names}, which {'are' if missing[1:] else 'is'} missing: {install(extra)}")
+
+
+def install(extra: str) -> str:
+    """The command that brings an extra to an installed distest."""
+    return f'pip install "distest[{extra}]"'

@@ -21,7 +21,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NoReturn
 
-from distest.errors import UsageError
+from distest.errors import UsageError, install
 from distest.passage import Passage
 from distest.rank import STATUS, WATCHED, Status, guarded, in_mpi, leave, named, rank_started, ranks_finished
 
@@ -100,7 +100,7 @@ def start(program: Sequence[str], ranks: int, limit_s: float | None = None, part
         raise UsageError("this process is a rank of an MPI job already: leave out --ranks, or mpirun")
     mpirun = find_mpirun() if importlib.util.find_spec("mpi4py") else None
     if mpirun is None:
-        raise UsageError('several ranks need MPI, which is missing: pip install "distest[mpi]" (or leave out --ranks)')
+        raise UsageError(f"several ranks need MPI, which is missing: {install('mpi')} (or leave out --ranks)")
     with tempfile.TemporaryDirectory(prefix="distest-", ignore_cleanup_errors=True) as scratch:
         status = Status(Path(scratch))
         if parties is not None:

@@ -6,13 +6,12 @@ import warnings
 from bisect import bisect_right
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from importlib.util import find_spec
 from itertools import accumulate, chain
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, overload
 
 from distest import records
-from distest.errors import UsageError
+from distest.errors import UsageError, require
 from distest.records import Lines, Record
 
 if TYPE_CHECKING:
@@ -135,6 +134,8 @@ class Runs(Sequence[Record]):
 
         target: for training, the loss (or another `key` of the series) whose bits are asked for.
         """
+        if target is not None:
+            require("a median of bits to a target", "scipy", extra="train")
         from analysis import compare
 
         learned = [record for record in self if record["kind"] == "learn"]
@@ -156,7 +157,7 @@ class Runs(Sequence[Record]):
         """All evaluations of runs of training as one long table: run, label, seed, repeat, step, bits, loss, ..."""
         from analysis import exports
 
-        _needs("pandas", "pyarrow")
+        require("a series as a table", "pandas", "pyarrow")
         told = self.points()
         rows = [
             {"run": name, **{key: record[key] for key in ("label", "seed", "repeat")}, **point}
@@ -171,12 +172,12 @@ class Runs(Sequence[Record]):
         """Every record as a row; keys inside tables are columns with dotted names (`analysis/exports.py`)."""
         from analysis import exports
 
-        _needs("pyarrow")
+        require("to_arrow", "pyarrow")
         return exports.arrow(self)
 
     def to_pandas(self) -> pd.DataFrame:
         """The table of `to_arrow` as a DataFrame."""
-        _needs("pandas")
+        require("to_pandas", "pandas", "pyarrow")
         frame: pd.DataFrame = self.to_arrow().to_pandas()
         return frame
 
@@ -186,7 +187,7 @@ class Runs(Sequence[Record]):
         """Write the table of `to_arrow`; pandas, polars and others read it as it is."""
         from analysis import exports
 
-        _needs("pyarrow")
+        require("a .parquet file", "pyarrow", extra="parquet")
         return _written(path, lambda file: exports.parquet(self, file))
 
     def to_csv(self, path: str | Path) -> Path:
@@ -217,7 +218,7 @@ class Runs(Sequence[Record]):
 
     def figures(self, folder: str | Path, formats: Sequence[str] = ("svg", "pdf")) -> list[Path]:
         """Draw error, or loss, against bits, a picture a problem, for a paper; the paths of what was written."""
-        _needs("matplotlib")
+        require("a figure", "matplotlib")
         from analysis import figures
 
         drawn = figures.error_against_bits(list(self), Path(folder), formats)
@@ -237,7 +238,7 @@ class Runs(Sequence[Record]):
         y: "l2_squared" (the default of learning; with the provable bound, dashed) or "l1"; "loss" (the default of
         training) or another column of the series. Raises UsageError for records of both kinds, or of several problems.
         """
-        _needs("matplotlib")
+        require("a plot", "matplotlib")
         from matplotlib import pyplot as plt  # before figures, which otherwise asks for files only
 
         from analysis import figures
@@ -286,9 +287,3 @@ def _written(path: str | Path, write: Callable[[Path], object]) -> Path:
     except OSError as error:
         raise UsageError(f"{path} cannot be written ({error.strerror})") from None
     return Path(path)
-
-
-def _needs(*packages: str) -> None:
-    missing = [package for package in packages if find_spec(package) is None]
-    if missing:
-        raise UsageError(f'this needs {" and ".join(missing)}; pip install "distest[report]"')

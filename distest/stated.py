@@ -10,7 +10,7 @@ from analysis.bounds.applicable import Model
 from analysis.bounds.bound import Bound
 from distest import promises
 from distest.candidates import Problem
-from distest.errors import UsageError
+from distest.errors import UsageError, require
 from distest.learning.task import Family, Loss, Task
 
 if TYPE_CHECKING:
@@ -67,10 +67,8 @@ class Bounds(Sequence[Bound]):
 
     def to_pandas(self) -> pd.DataFrame:
         """The rows as a DataFrame. Raises UsageError without pandas."""
-        try:
-            import pandas as pd
-        except ImportError:
-            raise UsageError('this needs pandas; pip install "distest[report]"') from None
+        require("to_pandas", "pandas")
+        import pandas as pd
 
         return pd.DataFrame(self.rows())
 

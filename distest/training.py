@@ -16,6 +16,7 @@ from distest.errors import DivergedError, ModelError, UsageError
 from distest.sgd import theory
 from distest.sgd.link import Link
 from distest.sgd.method import Method
+from distest.sgd.optima import NoSolverError
 from distest.sgd.oracle import Oracle
 from distest.sgd.problem import Problem, Vector
 from distest.sgd.rule import Rule
@@ -220,7 +221,8 @@ def _train(
     with kept.named():
         series.append(_point(name, trial.problem, state.step, state.x, channel, seconds))
     record = _record(spec, trial, rule, repeat, state, channel, transport, series[-1], seconds)
-    record |= {"paper_bits": on_paper, "warnings": list(state.warnings.values())}
+    record |= {"optimum": _optimum(trial.problem, warn), "paper_bits": on_paper}
+    record |= {"warnings": list(state.warnings.values())}
     record |= {"gradient_evaluations": evaluations, "public_key": here.public.key, "coin_path": list(here.public.path)}
     yield record | figures, series, channel.board
     kept.remove()  # the record is written
@@ -306,7 +308,7 @@ def _record(
     last: dict[str, Any],
     seconds: float,
 ) -> records.Record:
-    optimum, rows = trial.problem.optimum() if trial.problem.convex else None, trial.problem.rows
+    rows = trial.problem.rows
     return {
         "schema": records.SCHEMA,
         "kind": spec.kind,
@@ -334,13 +336,22 @@ def _record(
             if not key.startswith("payload") and key not in ("step", "seconds")
         },
         "edge_bits": max(channel.ledger.edges.values(), default=None),
-        "optimum": optimum,
         "bits_per_coordinate": channel.ledger.payload_bits / (state.step * spec.workers * trial.problem.d),
         "digest": channel.digest(),
         "model_sha256": model_digest(state.x),
         "seconds": seconds,
         "versions": records.versions(),
     }
+
+
+def _optimum(problem: Problem, warn: Warn | None) -> float | None:
+    """The least loss of a convex problem, None where it is not known; a run is none the worse for that."""
+    try:
+        return problem.optimum() if problem.convex else None
+    except NoSolverError as error:  # a matter of this machine, so it is said and not kept in the record
+        if warn is not None:
+            warn(str(error))
+        return None
 
 
 def _link_bits(ledger: Ledger, workers: int) -> int | None:

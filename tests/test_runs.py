@@ -4,6 +4,7 @@ import csv
 import json
 import math
 import re
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -314,3 +315,44 @@ def test_figures_for_a_paper_are_the_same_twice(folder: Path) -> None:
 def test_the_papers_behind_runs_are_bibtex(folder: Path) -> None:
     found = distest.load(folder).bibtex()
     assert {"han2018", "alistarh2017", "seide2014", "steinhaus1957"} <= set(re.findall(r"\{(\w+),", found))
+
+
+# ---- without the extras
+
+
+@pytest.mark.parametrize(
+    ("package", "asked", "what", "extra"),
+    [
+        ("pandas", lambda runs, _: runs.to_pandas(), "to_pandas", "report"),
+        ("pandas", lambda runs, _: runs.series(), "a series as a table", "report"),
+        ("pandas", lambda runs, _: distest.bounds(n=16, m=100).to_pandas(), "to_pandas", "report"),
+        ("pyarrow", lambda runs, _: runs.to_arrow(), "to_arrow", "report"),
+        ("pyarrow", lambda runs, path: runs.to_parquet(path / "a.parquet"), "a .parquet file", "parquet"),
+        ("matplotlib", lambda runs, _: runs.plot(), "a plot", "report"),
+        ("matplotlib", lambda runs, path: runs.figures(path), "a figure", "report"),
+        ("scipy", lambda runs, _: runs.table(target=1.0), "a median of bits to a target", "train"),
+        ("scipy", lambda _, path: run(["report", str(path / "b"), "-o", str(path / "r.md")]), "a report", "report"),
+        ("jinja2", lambda _, path: run(["report", str(path / "b"), "-o", str(path / "r.html")]), "a page", "report"),
+    ],
+)
+def test_a_package_that_is_missing_costs_one_sentence(
+    package: str,
+    asked: Callable[[Runs, Path], object],
+    what: str,
+    extra: str,
+    folder: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    runs = distest.load(folder / "b")
+    monkeypatch.setitem(sys.modules, package, None)
+    with pytest.raises(UsageError) as refused:
+        asked(runs, folder)
+    assert str(refused.value) == f'{what} needs {package}, which is missing: pip install "distest[{extra}]"'
+
+
+def test_markdown_and_csv_need_nothing_that_draws_pages(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for package in ("jinja2", "plotly", "matplotlib", "pandas", "pyarrow"):
+        monkeypatch.setitem(sys.modules, package, None)
+    for name in ("r.md", "r.csv"):
+        run(["report", str(folder), "-o", str(folder / name)])
+        assert (folder / name).stat().st_size > 500

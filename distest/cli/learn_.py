@@ -230,13 +230,14 @@ def _between(problem: Any) -> str:
 
 
 def _draw(out: Path, stream: Any) -> None:
+    from distest.errors import UsageError, install
+
     try:
         from analysis import figures
     except ImportError:
-        click.echo('no picture: matplotlib is missing; pip install "distest[report]"', err=True)
+        click.echo(f"no picture, matplotlib is missing: {install('report')} (or give --no-figures)", err=True)
         return
     from distest import records
-    from distest.errors import UsageError
 
     try:
         paths = figures.error_against_bits(records.load(out), out / "figures")

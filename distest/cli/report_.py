@@ -70,16 +70,18 @@ def _text(
     runs: "Runs", paths: Sequence[Path], target: "Target | None", title: str | None, audited: bool, kind: str
 ) -> str:
     """The page, or its tables as Markdown."""
-    from distest.errors import UsageError
+    from distest.errors import require
 
-    try:
+    made_by = shlex.join(["distest", *sys.argv[1:]])
+    if kind == "md":
+        require("a report", "scipy")
         from analysis.report.markdown import markdown
-        from analysis.report.page import page
-    except ModuleNotFoundError as error:
-        raise UsageError(f'a report needs {error.name}; pip install "distest[report]"') from None
-    material = gather(runs, paths, target, audited)
-    write = markdown if kind == "md" else page
-    return write(material, title, shlex.join(["distest", *sys.argv[1:]]))
+
+        return markdown(gather(runs, paths, target, audited), title, made_by)
+    require("a page", "jinja2", "plotly", "scipy")
+    from analysis.report.page import page
+
+    return page(gather(runs, paths, target, audited), title, made_by)
 
 
 def gather(runs: "Runs", paths: Sequence[Path], target: "Target | None", audited: bool) -> "Material":

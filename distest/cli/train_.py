@@ -81,11 +81,12 @@ def _run(
         there = records.load(out) if resume and (out / records.FILE).exists() else []
         finished = frozenset(records.run_name(record) for record in there if record["kind"] == "train")
         saving = Saving(out / "checkpoints", checkpoint or max(trial.rule.steps for trial in trials), resume, finished)
-    made = []
+    made, warned = [], set()
     steps = spec.repeats * sum(trial.rule.steps for trial in trials)
 
     def warn(sentence: str) -> None:
-        if referee and not quiet:
+        if referee and not quiet and sentence not in warned:
+            warned.add(sentence)
             click.echo(f"distest: warning: {sentence}", err=True)
 
     keep = boards and out is not None

@@ -21,7 +21,7 @@ from typing import Any, BinaryIO, cast
 
 import numpy as np
 
-from distest.errors import UsageError, unknown
+from distest.errors import UsageError, install, unknown
 from distest.learning.population import Population
 
 _INTEGER = re.compile(r"[+-]?[0-9]{1,4000}")  # Python converts at most 4300 digits
@@ -192,7 +192,7 @@ def _read_parquet(path: Path, column: str | None) -> _Column:
         import pyarrow as pa  # heavy and optional, so only where a parquet file is read
         import pyarrow.parquet as pq
     except ImportError:
-        raise UsageError(f"{path} needs pyarrow to be read; pip install 'distest[parquet]'") from None
+        raise UsageError(f"{path} needs pyarrow to be read: {install('parquet')}") from None
     with path.open("rb") as raw:
         try:
             file = pq.ParquetFile(raw)

@@ -16,12 +16,17 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from distest.errors import UsageError
+from distest.errors import UsageError, install
 from distest.sgd.problem import Problem
 
 FOLDER = Path.home() / ".cache" / "distest" / "optima"
 GAP = 1e-9
 VERSION = 1  # of what a file means; another one makes all files unknown
+
+
+class NoSolverError(UsageError):
+    """The least loss of a problem would take scipy to be found."""
+
 
 Floats = NDArray[np.float64]
 Exact = Callable[[Floats], tuple[float, Floats]]
@@ -55,7 +60,7 @@ def cached(problem: Problem, digest: str, compute: Callable[[], float | None]) -
 def smooth(problem: str, exact: Exact, d: int, l2: float, l1: float = 0.0) -> float | None:
     """The least value of exact(x) + l1 |x|_1, where exact is smooth and l2-strongly convex.
 
-    None where the gap cannot be proven, as with l2 = 0. UsageError without scipy. L-BFGS-B from 0 in float64; for
+    None where the gap cannot be proven, as with l2 = 0. NoSolverError without scipy. L-BFGS-B from 0 in float64; for
     l1 > 0 on x = u - v with u, v >= 0.
     """
     if l2 == 0:
@@ -63,7 +68,7 @@ def smooth(problem: str, exact: Exact, d: int, l2: float, l1: float = 0.0) -> fl
     try:
         from scipy.optimize import minimize  # heavy and optional, so only where an optimum is not on file
     except ImportError:
-        raise UsageError(f"the optimum of {problem} is found by scipy; pip install 'distest[train]'") from None
+        raise NoSolverError(f"the least loss of {problem} is not known without scipy: {install('train')}") from None
 
     def halves(uv: Floats) -> tuple[float, Floats]:
         value, gradient = exact(uv[:d] - uv[d:])

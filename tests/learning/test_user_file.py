@@ -270,4 +270,4 @@ def test_without_pyarrow_a_parquet_file_says_what_to_install(tmp_path: Path, mon
         return true_import(name, *rest)
 
     monkeypatch.setattr(builtins, "__import__", no_pyarrow)
-    assert refused(path, "x") == "a.parquet needs pyarrow to be read; pip install 'distest[parquet]'"
+    assert refused(path, "x") == 'a.parquet needs pyarrow to be read: pip install "distest[parquet]"'

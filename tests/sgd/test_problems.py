@@ -13,13 +13,14 @@ import pytest
 from numpy.typing import NDArray
 from scipy.optimize import minimize
 
-from distest import catalog
+from distest import catalog, train_spec, training
 from distest.coins import from_seed
 from distest.errors import UsageError
 from distest.sgd import optima, tables
 from distest.sgd.problem import Vector
 from distest.sgd.problems.base import RowSum, parts, uniform
 from distest.sgd.shards import deal
+from distest.wire.transport import Solo
 
 COINS = from_seed(20)[0].public
 SMALL: list[dict[str, Any]] = [
@@ -353,11 +354,18 @@ def test_a_folder_that_cannot_be_written_costs_time_only(tmp_path: Path, monkeyp
     assert build({"name": "hinge", "data": "ionosphere"}).optimum() == pytest.approx(0.14425242, abs=1e-6)
 
 
-def test_without_scipy_one_sentence_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_without_scipy_a_least_loss_costs_one_sentence_and_no_run(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "scipy.optimize", None)
-    with pytest.raises(UsageError, match=r"pip install 'distest\[train\]'"):
+    with pytest.raises(optima.NoSolverError, match=r'pip install "distest\[train\]"'):
         build({"name": "logistic", "data": "ionosphere"}).optimum()
     assert build({"name": "least_squares"}).optimum() == pytest.approx(0.2308734630, abs=1e-8)
+    spec = train_spec.check(
+        train_spec.normalise({"problem": "logistic:data=ionosphere", "methods": ["mean", "qsgd"], "steps": 2})
+    )
+    said: list[str] = []
+    ran = training.run(spec, training.plan(spec), Solo(), keep_board=False, warn=said.append)
+    assert [record["optimum"] for record, _, _ in ran] == [None, None]
+    assert set(said) == {'the least loss of logistic is not known without scipy: pip install "distest[train]"'}
 
 
 # ---- nets learn
