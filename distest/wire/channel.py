@@ -13,8 +13,9 @@ from distest.errors import DistestError, ModelError, PartyError
 from distest.wire.board import Board, Chunk, Post, block_digest, transcript_digest, turn_digest
 from distest.wire.heard import Heard, as_rows, by_owner, packed, unpacked
 from distest.wire.ledger import Ledger
+from distest.wire.routes import routes
 from distest.wire.transport import HEADER_BYTES, Transport
-from distest.wire.turn import Turn, blocks_of, hosted, routes
+from distest.wire.turn import Turn, blocks_of, hosted
 
 Model = Literal["referee", "one-way", "blackboard"]
 Hearing = Literal["central", "spread"]

@@ -3,12 +3,9 @@
 import struct
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from functools import cached_property, lru_cache
+from functools import cached_property
 from itertools import chain, pairwise
 from typing import Literal
-
-import numpy as np
-from numpy.typing import NDArray
 
 from distest.errors import ModelError
 
@@ -142,34 +139,6 @@ def reached(turn: Turn, home: list[int]) -> dict[tuple[int, int], set[int]]:
     """
     readers = turn.edges.readers
     return {(a, b): {home[b], *(home[c] for c in readers.get(a, ()))} for a, b in turn.pairs()}
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Routes:
-    """Where the messages of `turn.pairs` go, in this order.
-
-    home: the rank of each party. ranks: `reached`. order: places in this order among all messages by the rank of their
-    owner. travels: how many ranks each message goes to, int64.
-    """
-
-    home: list[int]
-    ranks: dict[tuple[int, int], set[int]]
-    order: NDArray[np.int64]
-    travels: NDArray[np.int64]
-
-
-def routes(turn: Turn, parties: int, size: int) -> Routes:
-    """Of a turn between parties; kept, because turns of one shape are run again and again."""
-    return _routes(turn.readers, turn.speakers, turn.edges, parties, size)
-
-
-@lru_cache(maxsize=8)
-def _routes(readers: Readers, speakers: range, edges: Edges, parties: int, size: int) -> Routes:
-    home, turn = homes(parties, size), Turn(0, speakers, readers, edges)
-    ranks = reached(turn, home)
-    owners = np.array([home[b] for _, b in ranks], np.int64)
-    travels = np.array([len(there - {home[a]}) for (a, _), there in ranks.items()], np.int64)
-    return Routes(home, ranks, np.argsort(np.argsort(owners, kind="stable")), travels)
 
 
 def blocks_of(speakers: range, inside: range, parties: int) -> Iterator[tuple[int, range]]:
