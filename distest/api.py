@@ -58,7 +58,7 @@ def learn(
         table["distribution"] = spec.law_for_every(table["protocols"]) or {"name": "uniform"}
     checked = spec.check(table)
     trials = experiment.plan(checked)
-    made = [_read_back(record) for record, _ in experiment.run(checked, trials, _transport(), keep_board=False)]
+    made = [_read_back(record) for record, _ in experiment.run(checked, trials, transport_at_hand(), keep_board=False)]
     return Runs([Part(made)])
 
 
@@ -121,7 +121,7 @@ def train(
     train_spec.give(table["methods"], _table(parts))
     checked = train_spec.check(train_spec.normalise(table))
     made, points = [], []
-    for record, series, _ in training.run(checked, training.plan(checked), _transport(), keep_board=False):
+    for record, series, _ in training.run(checked, training.plan(checked), transport_at_hand(), keep_board=False):
         made.append(_read_back(record))
         points += [{"run": records.run_name(record), **point} for point in series]
     return Runs([Part(made, series=points)])
@@ -219,7 +219,7 @@ def _read_back(record: dict[str, Any]) -> dict[str, Any]:
     return found
 
 
-def _transport() -> Any:
+def transport_at_hand() -> Any:
     """MPI where a launcher started this process, else one process alone."""
     from distest import launch
     from distest.wire.transport import Solo

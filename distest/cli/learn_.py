@@ -51,7 +51,7 @@ _HINT = "for example --protocol grouping:bits=3,shift=false"
 @click.option("--set", "settings", multiple=True, metavar="KEY=VALUE", help="Change any key of the spec.")
 @click.option("--ranks", type=int, help="Start this many MPI ranks.")
 @click.option("--limit", type=float, help="With --ranks: end the job after so many seconds.")
-@click.option("--out", type=click.Path(path_type=Path), help="Folder for records, boards and figures.")
+@click.option("-o", "--out", type=click.Path(path_type=Path), help="Folder for records, boards and figures.")
 @click.option("--boards/--no-boards", default=True, help="With --out: keep transcripts for an audit.")
 @click.option("--figures/--no-figures", default=True, help="With --out: draw error against bits.")
 @click.option("--json", "as_json", is_flag=True, help="Print one record a line instead of a table.")
@@ -117,10 +117,10 @@ def _source(table: dict[str, Any], data: str | None, column: str | None) -> dict
 
 
 def _run(sweep: list[specs.LearnSpec], out: Path | None, boards: bool, figures: bool, as_json: bool) -> int:
-    from distest import experiment, launch, records
+    from distest import api, experiment, launch, records
     from distest.cli.progress import progress
 
-    transport = running.transport_at_hand()
+    transport = api.transport_at_hand()
     plans = [experiment.plan(spec) for spec in sweep]
     keep = out is not None and boards
     referee = transport.hosts_referee

@@ -80,7 +80,7 @@ def _check(
     d: int, compute: float, nmse: float, ranks: int | None, limit: float | None, given: list[str], as_json: bool
 ) -> int:
     """On ranks: measure the memory between them, plan for it, and time what is recommended and what is dense."""
-    from distest import launch, network, timing
+    from distest import api, launch, network, timing
 
     for key in ("workers", "link", "latency"):
         if key in given:
@@ -92,7 +92,7 @@ def _check(
             raise click.UsageError("--check of a step is timed on --ranks, for example --ranks 2")
         timing.check_ranks(ranks)
         return launch.launch(running.without_ranks(sys.argv[1:]), ranks, limit, ranks)
-    transport = running.transport_at_hand()
+    transport = api.transport_at_hand()
     timing.check_ranks(transport.size)
     launch.rank_started(transport.size)
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

@@ -41,18 +41,6 @@ def without_ranks(arguments: list[str]) -> list[str]:
     return kept
 
 
-def transport_at_hand() -> Any:
-    """MPI where a launcher started this process, else one process alone."""
-    from distest import launch
-    from distest.wire.transport import Solo
-
-    if not launch.in_mpi():
-        return Solo()
-    from distest.wire.mpi import Mpi
-
-    return Mpi()
-
-
 def print_json(record: dict[str, Any]) -> None:
     """One record a line on stdout, at once."""
     from distest import records

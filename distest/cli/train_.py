@@ -14,7 +14,7 @@ _BITS = ("bits a coordinate", "bits up", "bits down", "bits of a link")
 
 @click.command("train")
 @train_options.training
-@click.option("--out", type=click.Path(path_type=Path), help="Folder for records, series and boards.")
+@click.option("-o", "--out", type=click.Path(path_type=Path), help="Folder for records, series and boards.")
 @click.option("--boards/--no-boards", default=False, help="With --out: keep transcripts for an audit.")
 @click.option("--checkpoint", type=int, help="With --out: keep a checkpoint every so many steps.")
 @click.option("--resume", is_flag=True, help="With --out: go on from the checkpoints that are there.")
@@ -65,12 +65,12 @@ def _run(
     checkpoint: int | None,
     resume: bool,
 ) -> int:
-    from distest import launch, records, training
+    from distest import api, launch, records, training
     from distest.cli.progress import progress
     from distest.sgd.clock import keep_trace
     from distest.sgd.saving import Saving
 
-    transport = running.transport_at_hand()
+    transport = api.transport_at_hand()
     trials = training.plan(spec)
     referee = transport.hosts_referee
     if referee and out is not None:

@@ -6,7 +6,7 @@ import json
 import numpy as np
 
 from distest import coins
-from distest.cli.running import transport_at_hand
+from distest.api import transport_at_hand
 from distest.learning import sampling
 from distest.learning.run import learn
 from distest.learning.task import Task

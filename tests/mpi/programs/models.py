@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from distest import catalog, training, warming
-from distest.cli.running import transport_at_hand
+from distest.api import transport_at_hand
 from distest.errors import UsageError
 from distest.rank import guarded, leave
 from distest.sgd.asynchronous import Asynchronous
