@@ -206,7 +206,7 @@ def distest(*arguments: object) -> tuple[int, str, str]:
 def test_the_command_prints_who_said_what_and_how_much_more_there_is(tmp_path: Path) -> None:
     run = ("--protocol", "grouping:bits=3", "--n", 16, "--m", 90, "--distribution", "zipf", "--out", tmp_path)
     assert distest("learn", *run, "--no-figures")[0] == 0
-    code, out, _ = distest("show", tmp_path, "--limit", 2)
+    code, out, _ = distest("show", tmp_path, "--messages", 2)
     assert code == 0
     assert out.splitlines() == [
         "transcript 1: grouping b=3; n = 16, m = 90, s = 1, seed 0, repeat 0",

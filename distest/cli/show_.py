@@ -21,10 +21,10 @@ _DIGITS = 32
 @click.option("--transcript", type=int, help="Which one, by the number of its record; not needed where there is one.")
 @click.option("--turn", type=int, help="This turn alone, from 0 on.")
 @click.option("--party", help="What this server or worker says, by number, or 'referee'.")
-@click.option("--limit", type=int, default=4, show_default=True, help="Messages of a turn; 0 for all, of all turns.")
+@click.option("--messages", type=int, default=4, show_default=True, help="So many of a turn; 0 for all, of all turns.")
 @click.option("--json", "as_json", is_flag=True, help="One JSON object a message.")
 def command(
-    folder: Path, transcript: int | None, turn: int | None, party: str | None, limit: int, as_json: bool
+    folder: Path, transcript: int | None, turn: int | None, party: str | None, messages: int, as_json: bool
 ) -> int:
     """Print a kept transcript of 'distest learn --out' or 'distest train --out --boards', field by field.
 
@@ -35,8 +35,8 @@ def command(
     from distest.cli import running
     from distest.errors import ModelError, WireError
 
-    if limit < 0:
-        raise click.UsageError(f"--limit is 0 or more, got {limit}")
+    if messages < 0:
+        raise click.UsageError(f"--messages is 0 or more, got {messages}")
     running.import_from_here()
     kept = showing.transcripts(folder)
     if transcript is None and len(kept) > 1:
@@ -48,8 +48,8 @@ def command(
         shown = f"{numbers[0]} to {numbers[-1]}" if numbers == [*range(numbers[0], numbers[-1] + 1)] else f"{numbers}"
         raise click.UsageError(f"there is no transcript {number} in {folder}; the numbers are {shown}")
     record = dict(kept)[number]
-    turns = _TURNS if limit and turn is None else 0
-    wanted = showing.Wanted(turn, _party(party), limit, turns)
+    turns = _TURNS if messages and turn is None else 0
+    wanted = showing.Wanted(turn, _party(party), messages, turns)
     told = 0
 
     def tell(said: Said) -> None:
@@ -68,7 +68,7 @@ def command(
         raise ModelError(str(error)) from None  # a damaged board is a failed audit, not bad input
     left = sum(wanted.speaks(post.turn) for post in board.posts) - told
     if left and not as_json:
-        click.echo(f"({left:,} more turns: --turn T shows one of 0 to {len(board.posts) - 1}, --limit 0 all)")
+        click.echo(f"({left:,} more turns: --turn T shows one of 0 to {len(board.posts) - 1}, --messages 0 all)")
     return 0
 
 
