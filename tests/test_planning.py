@@ -5,6 +5,7 @@ import math
 from dataclasses import replace
 from typing import Any
 
+import click
 import numpy as np
 import pytest
 
@@ -164,6 +165,8 @@ def test_what_nobody_reaches_is_a_sentence() -> None:
         planning.plans(wanted(512, "l1", 1e-6, family="monotone", worst=True, bits=3))
     with pytest.raises(UsageError, match="above 0, got -1"):
         wanted(16, "l1", -1.0)
+    with pytest.raises(click.UsageError, match="--m is at least 1, got 0"):
+        plan_.command(["--n", "16", "--m", "0"], standalone_mode=False)
     with pytest.raises(UsageError, match="up to 2\\^20 symbols"):
         planning.Wanted(Problem(Task((1 << 20) + 1, 1)), np.ones(1))
 

@@ -44,7 +44,7 @@ _OF_NETWORKS = ("model_size", "workers", "link", "latency", "compute", "nmse", "
 @click.option("--check", is_flag=True, help="Run what is recommended, and print what was predicted beside it.")
 @click.option("--repeats", type=int, default=50, show_default=True, help="With --check: runs.")
 @click.option("--seed", type=int, default=0, show_default=True, help="Of random laws, and of runs.")
-@click.option("--out", type=click.Path(path_type=Path), help="With --check: folder for the records.")
+@click.option("-o", "--out", type=click.Path(path_type=Path), help="With --check: folder for the records.")
 @click.option("--model-size", type=float, help="Parameters: plan a step of training.")
 @click.option("--workers", type=int, default=8, show_default=True, help="With --model-size: workers, a link each.")
 @click.option("--link", type=float, default=1e9, show_default=True, help="With --model-size: bits a second, each way.")
@@ -99,6 +99,8 @@ def _learning(
         raise click.UsageError("--n is missing: a plan takes --n and one of --eps, --error and --m")
     if sum(value is not None for value in (eps, error, m)) != 1:
         raise click.UsageError("a plan takes one of --eps, --error and --m")
+    if m is not None and m < 1:
+        raise click.UsageError(f"--m is at least 1, got {m}")
     if repeats < 1:
         raise click.UsageError(f"--repeats is at least 1, got {repeats}")
     for name, value in (("--eps", eps), ("--error", error)):
