@@ -6,7 +6,7 @@ from typing import Any
 
 from analysis.bounds.applicable import best_lower, best_lower_bits
 from analysis.bounds.total_bits_l2 import bits_under_prior
-from analysis.statistics import bits_to_target, median_bits
+from analysis.statistics import bits_to_target, median_arrival
 from distest.records import run_name
 
 Row = dict[str, Any]
@@ -119,7 +119,7 @@ def training(
     """One row a spec of training runs: means over repeats, and with a target the median bits at which it was reached.
 
     series: the points of each run, by its name (`records.run_name`), needed for a target; key: the column it is for.
-    Runs that never reached it count as not there yet at all the bits they wrote (`statistics.median_bits`).
+    Runs that never reached it count as not there yet at all the bits they wrote (`statistics.median_arrival`).
     """
     rows = []
     for group in groups(records):
@@ -141,7 +141,7 @@ def training(
             row["runs at target"], row["bits at target"] = None, None
             if booked and len(told) == len(group):
                 reached = [bits_to_target(points, key, target) for points in told]
-                median = median_bits(reached).value
+                median = median_arrival(reached)
                 row["runs at target"] = sum(not run.censored for run in reached)
                 row["bits at target"] = median if math.isfinite(median) else None
         row["seconds"] = mean([r["seconds"] for r in group])

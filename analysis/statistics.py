@@ -190,28 +190,40 @@ def bits_to_target(
     return Reached(seen[-1][bits], True)
 
 
-def median_bits(runs: Sequence[Reached], confidence: float = 0.95) -> Interval:
-    """The median bits to a target over runs of which some never reached it, by Kaplan and Meier's estimate.
+def median_arrival(runs: Sequence[Reached]) -> float:
+    """The median bits to a target by Kaplan and Meier's estimate; infinity where more than half never arrive.
 
-    value: infinity where more than half of what can be told never does. low, high: where the pointwise interval of
-    the estimate (log-log) crosses one half; high is infinity where its upper end never does; both are None for a
-    single run. A mean over the runs that arrived would favour the method whose slow runs were given up.
+    A run that was given up counts as under way up to the bits it wrote. One that can never arrive, such as one that
+    diverged, is censored at infinity. This is what everything here means by bits at a target: a mean over the runs that
+    arrived would favour the method whose slow runs were given up. Raises ValueError for no runs.
 
-    Source: Kaplan, Meier, "Nonparametric Estimation from Incomplete Observations" (1958); the interval: Brookmeyer,
-    Crowley, "A Confidence Interval for the Median Survival Time" (1982).
+    Source: Kaplan, Meier, "Nonparametric Estimation from Incomplete Observations" (1958).
     """
-    from scipy import stats
-
     if not runs:
         raise ValueError("a median needs at least one run, got none")
-    arrived = [float(run.bits) for run in runs if not run.censored]
-    if not arrived:
-        return Interval(np.inf, None, None)
-    censored = [float(run.bits) for run in runs if run.censored]
-    survival: Any = stats.ecdf(stats.CensoredData(uncensored=arrived, right=censored)).sf
-    value = _crossing(survival.quantiles, survival.probabilities)
-    if len(runs) == 1:
+    bits = np.array([run.bits for run in runs], np.float64)
+    arrivals = np.sort([run.bits for run in runs if not run.censored])
+    times, at_once = np.unique(arrivals, return_counts=True)
+    under_way = np.array([np.count_nonzero(bits >= time) for time in times])
+    return _crossing(times, np.cumprod(1 - at_once / under_way))
+
+
+def median_bits(runs: Sequence[Reached], confidence: float = 0.95) -> Interval:
+    """`median_arrival` with its interval: where the pointwise interval of the estimate (log-log) crosses one half.
+
+    high is infinity where its upper end never does; both ends are None for a single run, and where none arrived.
+
+    Source: Brookmeyer, Crowley, "A Confidence Interval for the Median Survival Time" (1982).
+    """
+    value = median_arrival(runs)
+    if len(runs) == 1 or all(run.censored for run in runs):
         return Interval(value, None, None)
+    from scipy import stats
+
+    arrived = [float(run.bits) for run in runs if not run.censored]
+    last = max(arrived) + 1  # when a run was given up after all arrivals makes no difference, and may be never
+    censored = [min(float(run.bits), last) for run in runs if run.censored]
+    survival: Any = stats.ecdf(stats.CensoredData(uncensored=arrived, right=censored)).sf
     with warnings.catch_warnings(action="ignore", category=RuntimeWarning):  # Greenwood's formula has no value at 0
         ends = survival.confidence_interval(confidence, method="log-log")
     low, high = (_crossing(end.quantiles, end.probabilities) for end in (ends.low, ends.high))

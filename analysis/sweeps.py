@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import json
 import math
+from collections import Counter
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from typing import Any
 
-from analysis import compare, intervals, statistics
+from analysis import compare, intervals
+from analysis.statistics import RISING, Reached, median_arrival
 
 Row = dict[str, Any]
 CONFIDENCE = 0.95
@@ -15,18 +18,23 @@ NOTE = "from, to: 95 %, Student's"
 NO_SCIPY = 'from, to: not known without scipy: pip install "distest[train]"'
 AT_TARGET = {
     "learn": "bits at target: the fewest, on average over the repeats, with which the mean error met it",
-    "train": "bits at target: the mean over the repeats of the bits at the first evaluation that met it, where all did",
+    "train": "bits at target: the median over the repeats of the bits at the first evaluation that met it; those that "
+    "never did count as not there yet",
 }
 _SKIPPED = ("kind", "protocol", "method", "evaluate", "data_sha256")
 
 
-def verdicts(records: Iterable[Row]) -> list[Row]:
-    """One row for each spec that was run, in the order of the sweep; searched ones as one row for each method."""
+def verdicts(records: Iterable[Row], diverged: Iterable[Row] = ()) -> list[Row]:
+    """One row for each spec that was run, in the order of the sweep; searched ones as one row for each method.
+
+    diverged: what is kept of trials that have no record. A point of which no trial has one has no row.
+    """
     groups = compare.groups(records)
+    lost = Counter(_point(row) for row in diverged)
     changing = _changing([group[0]["spec"] for group in groups])
-    searches: dict[str, list[list[Row]]] = {}
+    searches: dict[str, list[_Group]] = {}
     for group in groups:
-        searches.setdefault(_search(group[0]), []).append(group)
+        searches.setdefault(_search(group[0]), []).append(_Group(group, lost[_point(group[0])]))
     return [_verdict(found, changing) for found in searches.values()]
 
 
@@ -43,12 +51,59 @@ def _search(record: Row) -> str:
     return json.dumps(record["sweep"]["trial"][:3])
 
 
-def _verdict(groups: Sequence[list[Row]], changing: Sequence[str]) -> Row:
-    group, bits_at_target = _best(groups)
-    first = group[0]
+def _point(record: Row) -> str:
+    """What the repeats of one point have in common."""
+    return json.dumps(record.get("sweep", {}).get("trial", [])[:4])
+
+
+@dataclass(frozen=True)
+class _Group:
+    """The records of one point; diverged: how many of its trials have none."""
+
+    records: Sequence[Row]
+    diverged: int
+
+    @property
+    def target(self) -> tuple[str, float] | None:
+        """What was to be reached: the name of a column and a number."""
+        return next(iter(self.records[0].get("plan", {}).get("target", {}).items()), None)
+
+    def arrivals(self) -> list[Reached]:
+        """Of training: the bits of every run to its target."""
+        told = [(record["plan"]["bits_at_target"], record["payload_bits"]) for record in self.records]
+        arrived = [Reached(spent if bits is None else bits, bits is None) for bits, spent in told]
+        return arrived + [Reached(math.inf, True)] * self.diverged
+
+    def bits_at_target(self) -> float:
+        """Infinite where it was not met."""
+        if self.records[0]["kind"] == "train":
+            return median_arrival(self.arrivals())
+        assert self.target is not None
+        key, value = self.target
+        met = self.reached(key) <= value
+        return compare.mean([record["payload_bits"] for record in self.records]) if met else math.inf
+
+    def reached(self, key: str) -> float:
+        """The mean of an error."""
+        found = compare.mean([record["l2_squared" if key == "l2" else key] for record in self.records])
+        return math.sqrt(found) if key == "l2" else found
+
+    def distance(self) -> float:
+        """The less, the nearer it came."""
+        assert self.target is not None
+        key, _ = self.target
+        if self.records[0]["kind"] == "learn":
+            return self.reached(key)
+        best = compare.mean([record["plan"]["best"] for record in self.records])
+        return -best if key in RISING else best
+
+
+def _verdict(groups: Sequence[_Group], changing: Sequence[str]) -> Row:
+    best = min(groups, key=lambda one: (one.bits_at_target(), one.distance())) if groups[0].target else groups[0]
+    group, first = best.records, best.records[0]
     key = "l1" if first["kind"] == "learn" else "loss"
-    if "target" in first.get("plan", {}):
-        key = next(iter(first["plan"]["target"]))
+    if best.target is not None:
+        key, _ = best.target
     row: Row = {"method": first["label"]}
     flat = _flat(first["spec"])
     row |= {name: flat.get(name) for name in changing}
@@ -57,45 +112,14 @@ def _verdict(groups: Sequence[list[Row]], changing: Sequence[str]) -> Row:
     if values:
         value, low, high = _interval(values)
         row |= {key: value, "from": low, "to": high}
-    if any("plan" in record and "target" in record["plan"] for record in group):
-        row["bits at target"] = round(bits_at_target) if bits_at_target is not None else "not met"
+    if best.diverged:
+        row["diverged"] = best.diverged
+    if best.target is not None:
+        bits = best.bits_at_target()
+        if first["kind"] == "train":
+            row["runs at target"] = sum(not run.censored for run in best.arrivals())
+        row["bits at target"] = round(bits) if math.isfinite(bits) else "not met"
     return row
-
-
-def _best(groups: Sequence[list[Row]]) -> tuple[list[Row], float | None]:
-    """The group that met the target with the fewest bits, and these; else the one that came nearest, and None."""
-    if len(groups) == 1 and "target" not in groups[0][0].get("plan", {}):
-        return groups[0], None
-    found = [(_bits_at_target(group), group) for group in groups]
-    met = [(bits, place) for place, (bits, _) in enumerate(found) if bits is not None]
-    if met:
-        bits, place = min(met)
-        return groups[place], bits
-    return min(groups, key=_distance), None
-
-
-def _bits_at_target(group: Sequence[Row]) -> float | None:
-    plan = group[0]["plan"]
-    ((key, value),) = plan["target"].items()
-    if group[0]["kind"] == "learn":
-        met = _reached(group, key) <= value
-        return compare.mean([record["payload_bits"] for record in group]) if met else None
-    bits = [record["plan"]["bits_at_target"] for record in group]
-    return None if any(each is None for each in bits) else compare.mean(bits)
-
-
-def _reached(group: Sequence[Row], key: str) -> float:
-    if key == "l2":
-        return math.sqrt(compare.mean([record["l2_squared"] for record in group]))
-    return compare.mean([record[key] for record in group])
-
-
-def _distance(group: Sequence[Row]) -> float:
-    ((key, _),) = group[0]["plan"]["target"].items()
-    if group[0]["kind"] == "learn":
-        return _reached(group, key)
-    best = compare.mean([record["plan"]["best"] for record in group])
-    return -best if key in statistics.RISING else best
 
 
 def _interval(values: Sequence[float]) -> tuple[float, float | None, float | None]:

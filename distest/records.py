@@ -76,6 +76,14 @@ def load(path: Path) -> list[Record]:
     return list(Lines(file_of(path)))
 
 
+def by_run(points: Iterable[Record]) -> dict[str, list[Record]]:
+    """Points of series by the name of their run, in the order of steps; of those said twice the last."""
+    found: dict[str, dict[int, Record]] = {}
+    for point in points:
+        found.setdefault(point["run"], {})[point["step"]] = point
+    return {run: [steps[step] for step in sorted(steps)] for run, steps in found.items()}
+
+
 def file_of(path: Path) -> Path:
     """The file of records of a run's folder; of a file, itself."""
     return path / FILE if path.is_dir() else path

@@ -145,10 +145,7 @@ class Runs(Sequence[Record]):
 
     def points(self) -> dict[str, list[Row]]:
         """The series of runs of training: their evaluations in the order of steps, by the name of the run."""
-        found: dict[str, dict[int, Row]] = {}
-        for point in self._points():
-            found.setdefault(point["run"], {})[point["step"]] = point  # a run that was resumed may say one twice
-        return {run: [steps[step] for step in sorted(steps)] for run, steps in found.items()}
+        return records.by_run(self._points())
 
     def _points(self) -> Iterator[Row]:
         return chain.from_iterable(part.points for part in self.parts)
@@ -278,7 +275,10 @@ def _files(path: str | Path) -> list[Path]:
     path = Path(path)
     if not path.is_dir() or (path / records.FILE).exists():
         return [records.file_of(path)]
-    return sorted(path.rglob(records.FILE)) or [path / records.FILE]
+    found = sorted(path.rglob(records.FILE))
+    if not found:
+        raise UsageError(f"{path} holds no {records.FILE}, nor does a folder in it: no run was finished there")
+    return found
 
 
 def _written(path: str | Path, write: Callable[[Path], object]) -> Path:

@@ -18,7 +18,7 @@ from distest.sgd.rule import Rule
 from distest.spec import read_toml
 from distest.train_spec import check, normalise
 from distest.tuning import asked as asking
-from distest.tuning.search import FINALISTS, WORST, Found, Score, Setting, grid, search
+from distest.tuning.search import FINALISTS, WORST, Found, Score, Setting, centre, grid, search
 from distest.tuning.trials import judged
 from distest.wire.transport import Solo
 
@@ -118,9 +118,9 @@ def test_repeats_are_for_the_best_few_and_the_usual_and_decide() -> None:
 def test_what_a_run_is_worth() -> None:
     series = [{"step": i, "loss": 1 - i / 10, "payload_bits": 100 * i} for i in range(9)]
     target, budget = asking.check({"target": 0.55}), asking.check({"bits_budget": 350})
-    assert judged(target, series) == pytest.approx((500.0, 0.2))
-    assert judged(asking.check({"target": 0.1}), series) == pytest.approx((math.inf, 0.2))
-    assert judged(budget, series) == pytest.approx((0.0, 0.7))
+    assert judged(target, series) == pytest.approx((500.0, 0.2, 800.0))
+    assert judged(asking.check({"target": 0.1}), series) == pytest.approx((math.inf, 0.2, 800.0))
+    assert judged(budget, series) == pytest.approx((0.0, 0.7, 300.0))
     assert judged(target, None) == WORST > judged(asking.check({"target": 0.1}), series) > judged(target, series)
 
 
@@ -234,6 +234,18 @@ def test_a_run_that_diverges_is_the_worst_and_no_error(tmp_path: Path, capsys: p
     assert len((tmp_path / "trials.jsonl").read_text().splitlines()) == 4
     assert tune("--target", "1e-9", "--trials", "1") == 0
     assert "no run got to 1e-09" in capsys.readouterr().out
+
+
+def test_a_method_whose_every_run_diverges_has_the_exit_code_of_that(capsys: pytest.CaptureFixture[str]) -> None:
+    assert tune("--target", "0.1", "--rate", "1e30", "--rates", "1e30", "--knob", "none", "--trials", "2") == 3
+    assert "mean: every run diverged; try smaller --rates" in capsys.readouterr().out
+
+
+def test_repeats_have_the_median_of_the_bits_and_the_mean_loss() -> None:
+    runs = [Score(100, 0.3, 900), Score(300, 0.5, 900), Score(math.inf, 0.7, 900)]
+    assert centre(runs) == pytest.approx((300, 0.5, 900))
+    assert centre([*runs[:2], WORST]) == (300, math.inf, math.inf)
+    assert centre([runs[0], runs[2], WORST]).bits == math.inf
 
 
 WRONG = {

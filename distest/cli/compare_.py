@@ -7,13 +7,16 @@ from typing import Any
 import click
 
 from distest.cli import running, tables
+from distest.rank import DIVERGED
 
 MANY = 100_000  # trials that are not begun without a yes
 
 
 @click.command("compare")
 @click.argument("spec", type=click.Path(path_type=Path))
-@click.option("--out", type=click.Path(path_type=Path), help="Folder of the sweep.  [default: out/NAME of the spec]")
+@click.option(
+    "-o", "--out", type=click.Path(path_type=Path), help="Folder of the sweep.  [default: out/NAME of the spec]"
+)
 @click.option("--resume", is_flag=True, help="Go on with what the folder has.")
 @click.option("--jobs", type=int, default=1, show_default=True, help="Processes that make trials at the same time.")
 @click.option("--ranks", type=int, help="Start this many MPI ranks: each trial runs on all of them.")
@@ -77,7 +80,7 @@ def _forecast(found: Any) -> int:
     more = f"; the first {len(found.varied)} are shown" if found.trials > len(found.varied) else ""
     for axis in found.axes:
         click.echo(axis)
-    tables.show(f"{about}{found.trials:,} trials{more}", found.varied)
+    tables.show(f"{about}{found.trials:,} trial{'s' * (found.trials != 1)}{more}", found.varied)
     click.echo(f"about {_duration(found.seconds)} on one core: {found.how}")
     return 0
 
@@ -91,11 +94,11 @@ def _duration(seconds: float) -> str:
 
 
 def _run(sweep: Any, out: Path, trials: int, *, as_json: bool, **how: Any) -> int:
-    from distest import records
+    from distest import api, records
     from distest.cli.progress import progress
     from distest.sweep import run as sweeps
 
-    transport = running.transport_at_hand()
+    transport = api.transport_at_hand()
     referee = transport.hosts_referee
     there = (out / records.FILE).read_bytes().count(b"\n") if (out / records.FILE).exists() else 0
     with progress("trials", max(1, trials - there), referee) as done:
@@ -111,18 +114,22 @@ def _run(sweep: Any, out: Path, trials: int, *, as_json: bool, **how: Any) -> in
     alarms = [str(conflict) for conflict in records.conflicts(made)]
     for sentence in (*alarms, *outcome.diverged, *outcome.missed):
         click.echo(f"distest: {sentence}", err=True)
-    if outcome.missed and not outcome.met:
-        return 2
     if alarms:
         return 1
-    return 3 if outcome.diverged else 0
+    if outcome.diverged:
+        return DIVERGED
+    return 2 if outcome.missed and not outcome.met else 0
 
 
 def _show(sweep: Any, out: Path, made: list[dict[str, Any]]) -> None:
     from analysis import sweeps
+    from distest import records
+    from distest.sweep import folder
 
+    lost = out / folder.DIVERGED
+    diverged = records.load(lost) if lost.exists() else []
     for kind in ("learn", "train"):
-        rows = sweeps.verdicts([record for record in made if record["kind"] == kind])
+        rows = sweeps.verdicts(*([row for row in rows if row["kind"] == kind] for rows in (made, diverged)))
         if rows:
             tables.show(f"{sweep.title}: {kind}", rows, sweeps.note(kind, rows))
-    click.echo(f"{len(made):,} records in {out}")
+    click.echo(f"{len(made):,} record{'s' * (len(made) != 1)} in {out}")

@@ -12,6 +12,7 @@ import click
 from analysis.exports import shown
 from distest import train_spec as specs
 from distest.cli import running, tables, train_options
+from distest.rank import DIVERGED
 from distest.spec import Table
 
 _KNOB = (
@@ -29,7 +30,7 @@ _RATES = "Step sizes of the coarse grid, such as 0.01,0.1,1 or 0.001..10.  [defa
 @click.option("--rates", help=_RATES)
 @click.option("--knob", "knobs", multiple=True, metavar="NAME=VALUES", help=_KNOB)
 @click.option("--trials", type=int, help="Runs of each method, at most.  [default: 24]")
-@click.option("--out", type=click.Path(path_type=Path), help="Folder for records, series and the best specs.")
+@click.option("-o", "--out", type=click.Path(path_type=Path), help="Folder for records, series and the best specs.")
 @click.option("--resume", is_flag=True, help="With --out: make no run again that is there.")
 @click.option("--json", "as_json", is_flag=True, help="Print one line a method instead of a table.")
 def command(
@@ -50,7 +51,8 @@ def command(
 
     SPEC is a TOML file as for `distest train`, perhaps with a table `tune`; flags change it. A coarse grid of rates
     comes first, and goes on where the best is at its edge; then the knobs, then rates near the best. A run that
-    diverges is the worst of all, and no error. With repeats the best few are compared over all, on the same seeds.
+    diverges is the worst of all, and no error unless all runs of a method do. With repeats the best few are compared
+    over all, on the same seeds.
     """
     from distest.errors import UsageError
     from distest.launch import in_mpi
@@ -109,17 +111,17 @@ def _run(
             running.print_json(row)
     if not js:
         _show(spec, asked, found)
-    return 0
+    return DIVERGED if any(row["diverged"] == row["runs"] for row in found) else 0
 
 
 def _one(label: str, problem: Any, runs: Any, out: Path | None) -> Table:
     """Search for one method; what there is to say, as a row of plain values."""
     from distest import toml
-    from distest.tuning.search import mean, search
+    from distest.tuning.search import WORST, centre, search
     from distest.tuning.trials import changed
 
     found = search(problem.usual, problem.rates, problem.knobs, runs.run, runs.asked.trials, problem.spec.repeats)
-    best, usual = mean(found.scores[found.best]), mean(found.scores[found.usual])
+    best, usual = centre(found.scores[found.best]), centre(found.scores[found.usual])
     every = sorted({setting.rate for setting in found.scores})
     tuning = {**runs.tuning, "rates": every, "runs": found.runs}
     spec = changed(problem.at(found.best, tuning))
@@ -141,6 +143,7 @@ def _one(label: str, problem: Any, runs: Any, out: Path | None) -> Table:
         "usual_bits": _finite(usual.bits) if runs.asked.target is not None else None,
         "usual_loss": _finite(usual.loss),
         "runs": found.runs,
+        "diverged": sum(score == WORST for scores in found.scores.values() for score in scores),
         "rates": every,
         "edge": found.edge,
         "ends": dict(found.ends),
@@ -184,7 +187,7 @@ def _show(spec: specs.TrainSpec, asked: Any, found: list[Table]) -> None:
 def _sentences(asked: Any, row: Table) -> list[str]:
     """What a reader of the table should know about one method."""
     said = []
-    if row["loss"] is None:
+    if row["diverged"] == row["runs"]:
         said.append("every run diverged; try smaller --rates")
     elif asked.target is not None and row["bits"] is None:
         said.append(f"no run got to {asked.target:g}, and the best is the one with the least loss; allow more --steps")

@@ -79,14 +79,14 @@ def _target(kind: str, table: dict[str, Any]) -> Target:
     if kind == "learn" and key not in ERRORS:
         raise UsageError(unknown("error that a target of [[learn]] may name", key, ERRORS))
     most = _number("a target", "bits_max", table.get("bits_max", 1 << 62))
-    return Target(key, _number("a target", key, table[key]), most)
+    return Target(key, _number("a target", key, table[key], signed=kind == "train"), most)
 
 
-def _number(what: str, key: str, value: Any) -> float:
+def _number(what: str, key: str, value: Any, signed: bool = False) -> float:
     try:
         number = msgspec.convert(value, float)
     except msgspec.ValidationError:
         number = math.nan
-    if isinstance(value, bool) or not 0 < number < math.inf:
-        raise UsageError(f"{what} has a positive number of {key!r}, got {value!r}")
+    if isinstance(value, bool) or not math.isfinite(number) or (number <= 0 and not signed):
+        raise UsageError(f"{what} has a {'finite' if signed else 'positive'} number of {key!r}, got {value!r}")
     return number

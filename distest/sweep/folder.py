@@ -16,11 +16,11 @@ from typing import Any
 
 from distest import records
 from distest.errors import UsageError
-from distest.records import FILE, Record
+from distest.records import FILE, SERIES, Record
 from distest.sweep.asked import Sweep
 from distest.sweep.trial import COLUMNS, Place, Series, columns
 
-SPEC, SERIES, DIVERGED = "spec.toml", "series.jsonl", "diverged.jsonl"
+SPEC, DIVERGED = "spec.toml", "diverged.jsonl"
 FORCED_S = 0.2  # between two times that lines are forced to the disk
 
 
@@ -33,6 +33,7 @@ def place_of(record: Record) -> Place:
 class Folder:
     """A folder that one sweep writes to. done: the numbers of the trials that have their record, by place.
 
+    diverged: what was said of those that left the finite numbers before it was opened.
     Raises UsageError where it holds other records, is written to by another process, or cannot be written; without
     `resume` where it holds any.
     """
@@ -40,6 +41,7 @@ class Folder:
     def __init__(self, path: Path, sweep: Sweep, resume: bool):
         self.path = path
         self.done: dict[Place, list[float]] = {}
+        self.diverged: dict[Place, str] = {}
         self._owners: dict[str, Place] = {}
         self._held = False
         self._ordered = True
@@ -158,6 +160,8 @@ class Folder:
             for record in self._rows(name):
                 place = place_of(record)
                 self._note(place, columns(record))
+                if name == DIVERGED:
+                    self.diverged[place] = record["error"]
                 if "steps" in record:
                     names.add(owner := records.run_name(record))
                     self._owners[owner] = min(place, self._owners.get(owner, place))

@@ -133,10 +133,13 @@ def varied(cases: list[Case]) -> list[Table]:
     """The protocol or method of each case, and keys in which cases differ."""
     rows = [_flat(case) for case in cases]
     keys = list(dict.fromkeys(key for row in rows for key in row))
-    changing = [key for key in keys if len({str(row.get(key)) for row in rows}) > 1]
+    changing = [key for key in keys if key in _ONE or len({str(row.get(key)) for row in rows}) > 1]
     return [
         {"kind": case.kind, **{key: row.get(key) for key in changing}} for case, row in zip(cases, rows, strict=True)
     ]
+
+
+_ONE = ("protocol", "method")
 
 
 def _flat(case: Case) -> Table:

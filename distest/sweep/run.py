@@ -1,6 +1,7 @@
 """A sweep from its spec to a folder of records: alone, on MPI ranks, or by a crew of processes; and once more on."""
 
 import contextlib
+import math
 from collections.abc import Callable, Generator, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -8,7 +9,7 @@ from typing import Any
 
 from analysis.statistics import RISING, bits_to_target
 from distest import experiment, records, spec, train_spec, training
-from distest.errors import UsageError
+from distest.errors import DivergedError, UsageError
 from distest.records import Record
 from distest.spec import Table
 from distest.sweep import budget, target
@@ -104,10 +105,10 @@ class Outcome:
             return
         assert isinstance(case.aim, Target)
         said = ", ".join(f"{key}={value:g}" for key, value in found.chosen.items())
-        self.missed.append(
-            f"{case.part.get('name')} never met {case.aim.key} = {case.aim.value:g}; the best that was reached is "
-            f"{found.reached:.4g}, with {said}"
-        )
+        best = f"the best that was reached is {found.reached:.4g}, with {said}"
+        if not math.isfinite(found.reached):
+            best = "every run diverged; try a smaller rate"
+        self.missed.append(f"{case.part.get('name')} never met {case.aim.key} = {case.aim.value:g}; {best}")
 
 
 def run(
@@ -207,14 +208,18 @@ class _Going:
                     batch.numbers[trial.place] = there
 
     def _there(self, trial: Trial) -> list[float] | None:
-        return self._folder.done.get(trial.place) if self._folder is not None and trial.kept else None
+        if self._folder is None or not trial.kept:
+            return None
+        if trial.place in self._folder.diverged:
+            self.outcome.diverged.append(f"{trial.label}: {self._folder.diverged[trial.place]}")
+        return self._folder.done.get(trial.place)
 
     def _keep(self, trial: Trial, made: Made) -> list[float]:
         """Add the record of a trial; its numbers."""
         assert self._folder is not None  # only the referee's rank has what was made
         if made.diverged:
             if not trial.kept:
-                raise UsageError(f"{trial.label} was to tell bits and went wrong: {made.diverged}")
+                raise DivergedError(f"{trial.label} was to tell how many bits a run sends: {made.diverged}")
             self.outcome.diverged.append(f"{trial.label}: {made.diverged}")
             self._folder.add_diverged(trial.place, self._told(trial, made))
             numbers = [float("nan")] * len(COLUMNS)

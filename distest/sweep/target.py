@@ -1,14 +1,16 @@
 """The fewest bits to a target: an adaptive sequence of trials, each with its record, so that a search resumes too.
 
-The mean over the repeats of a point decides; all points share their coins. Of a protocol the fewest servers are
-searched, on the line through what was seen in logarithms, and its bits from the most down, as long as that helps. Of a
-method it is the first evaluation of a run that meets the target, and its dial goes up and down from where it usually
-stands, as long as that helps; where the steps do not suffice they are doubled. So bits are taken to fall and rise once.
+The repeats of a point share their coins with those of all others. Of a protocol the fewest servers are searched whose
+mean error meets the target, on the line through what was seen in logarithms, and its bits from the most down, as long
+as that helps. Of a method it is the median over the repeats of the bits at the first evaluation that meets the target,
+and its dial goes up and down from where it usually stands, as long as that helps; where the steps do not suffice they
+are doubled. So bits are taken to fall and rise once.
 """
 
 import math
 from dataclasses import dataclass
 
+from analysis.statistics import RISING, Reached, median_arrival
 from distest import experiment, spec, train_spec, training
 from distest.errors import UsageError
 from distest.spec import Table
@@ -183,7 +185,7 @@ def _method(case: Case) -> Asking:
     dial = dial_of(case)
     if dial is None:
         return (yield from _run(case, case.part, {}, points))
-    rising = _rising(_target(case))
+    rising = _target(case).key in RISING
     start, step = _start(case, dial)
     best: Found | None = None
     for indices in (range(start, -1, -step), range(start + step, len(dial.values), step)):
@@ -195,17 +197,11 @@ def _method(case: Case) -> Asking:
             found = yield from _run(case, part, {dial.name: value}, points)
             if found.better(best, rising):
                 best = found
-            elif best is not None and best.met:
-                break
+            elif (best is not None and best.met) or math.isfinite(found.reached):
+                break  # it does not help; of a setting that diverged the next one may do better
     if best is None:
         raise UsageError(f"{case.part.get('name')} takes no value of {dial.name} here; give it one")
     return best
-
-
-def _rising(target: Target) -> bool:
-    from analysis.statistics import RISING
-
-    return target.key in RISING
 
 
 def _start(case: Case, dial: Dial) -> tuple[int, int]:
@@ -218,30 +214,39 @@ def _start(case: Case, dial: Dial) -> tuple[int, int]:
 
 
 def _run(case: Case, part: Table, chosen: Table, points: _Points) -> Asking:
-    """Bits to the target with one setting, of all repeats or of none; steps are doubled while some do not meet it."""
+    """Bits to the target with one setting, the median over repeats; steps are doubled while most do not meet it."""
     target = _target(case)
     table = case.changed(part)
     asked = train_spec.check(train_spec.normalise(table))
     steps = training.plan(asked)[0].rule.steps
     table.pop("epochs", None)
-    rising = _rising(target)
+    rising = target.key in RISING
     best: Found | None = None
     why = "the steps of the spec"
     for _ in range(LONGER + 1):
         looks = {"evaluate": table.get("evaluate") or max(1, steps // LOOKS)}
         runs = yield points.trials({**table, "steps": steps, **looks}, {**chosen, "steps": steps}, why)
-        bits = _mean(runs, "bits_at_target")
+        ended = [numbers for numbers in runs if math.isfinite(numbers[COLUMNS.index("payload_bits")])]
+        bits = median_arrival([_arrival(numbers) for numbers in runs])
         met = math.isfinite(bits)
-        found = Found(met, bits if met else math.inf, _mean(runs, "best"), {**chosen, "steps": steps})
+        reached = _mean(ended, "best") if ended else -math.inf if rising else math.inf
+        found = Found(met, bits, reached, {**chosen, "steps": steps})
         if found.better(best, rising):
             best = found
-        spent = _mean(runs, "payload_bits")
-        if met or not math.isfinite(spent) or 2 * spent > target.bits_max:
+        if met or not ended or 2 * _mean(ended, "payload_bits") > target.bits_max:
             break
         steps *= 2
-        why = "in half of these steps some repeat did not meet the target"
+        why = "in half of these steps most repeats did not meet the target"
     assert best is not None  # the first run is one
     return best
+
+
+def _arrival(numbers: list[float]) -> Reached:
+    """Bits of one run to the target; one that diverged never gets there."""
+    at_target, spent = (numbers[COLUMNS.index(column)] for column in ("bits_at_target", "payload_bits"))
+    if math.isfinite(at_target):
+        return Reached(at_target, False)
+    return Reached(spent if math.isfinite(spent) else math.inf, True)
 
 
 def _trains(case: Case, part: Table) -> bool:

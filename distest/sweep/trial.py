@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from distest import experiment, launch, records, spec, train_spec, training
-from distest.errors import DivergedError, PartyError
+from distest.errors import DivergedError, PartyError, diverged
 from distest.records import Record
 from distest.sgd.clock import keep_trace
 from distest.spec import Table
@@ -82,7 +82,7 @@ class Maker:
         try:
             return self._ready[1](repeat)
         except (DivergedError, PartyError) as error:
-            if self._transport.size > 1 or not _diverged(error):
+            if self._transport.size > 1 or not diverged(error):
                 raise
             return Made({}, [], str(error))
 
@@ -124,11 +124,6 @@ class Maker:
         if "trace" in record:
             record["trace"] = keep_trace(self._boards / f"{name}.trace", record["trace"])
         return record
-
-
-def _diverged(error: BaseException | None) -> bool:
-    """Whether a run left the finite numbers: where it did so while a worker spoke, that is the cause of the error."""
-    return isinstance(error, DivergedError) or (error is not None and _diverged(error.__cause__))
 
 
 def columns(record: Record) -> list[float]:

@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal, NamedTuple
 
+from analysis.statistics import Reached, median_arrival
 from distest.errors import UsageError
 
 FINALISTS = 3
@@ -20,11 +21,13 @@ PLACES = 6
 
 
 class Score(NamedTuple):
-    """How bad a setting is; the first that differs decides. bits: to the target, infinite where it was not reached and
-    where there is none. loss: at the end, or at the budget; infinite where the run diverged."""
+    """How bad a setting is; the first that differs decides. bits: to the target, infinite where it was not reached; 0
+    where there is none. loss: at the end, or at the budget. spent: bits of the whole run. A run that diverged has
+    infinities."""
 
     bits: float
     loss: float
+    spent: float = math.inf
 
 
 WORST = Score(math.inf, math.inf)
@@ -74,9 +77,11 @@ def grid(rate: float, factor: float = FACTOR, reach: int = 2) -> list[float]:
     return [Setting(rate).scaled(factor**power).rate for power in range(-reach, reach + 1)]
 
 
-def mean(scores: Sequence[Score]) -> Score:
-    """Of repeats; infinite where one is."""
-    return Score(*(math.fsum(each) / len(scores) for each in zip(*scores, strict=True)))
+def centre(scores: Sequence[Score]) -> Score:
+    """Of repeats: the median of the bits, where those that never got there count as such, and the mean loss."""
+    bits = median_arrival([Reached(min(score.bits, score.spent), math.isinf(score.bits)) for score in scores])
+    loss, spent = (math.fsum(each) / len(scores) for each in list(zip(*scores, strict=True))[1:])
+    return Score(bits, loss, spent)
 
 
 def search(
@@ -145,7 +150,7 @@ class _Tried:
     def best(self) -> Setting:
         """The best so far, of those with the most repeats; of equals the one tried first."""
         most = max(map(len, self.scores.values()))
-        return min((s for s in self.scores if len(self.scores[s]) == most), key=lambda s: mean(self.scores[s]))
+        return min((s for s in self.scores if len(self.scores[s]) == most), key=lambda s: centre(self.scores[s]))
 
     def see(self, setting: Setting) -> None:
         """Try a setting, if it is new and there is a run left."""

@@ -129,10 +129,11 @@ def judged(asked: TuneSpec, series: Series | None) -> Score:
         return WORST
     if asked.target is not None:
         reached = bits_to_target(series, "loss", asked.target)
-        return Score(math.inf if reached.censored else float(reached.bits), float(series[-1]["loss"]))
+        bits = math.inf if reached.censored else float(reached.bits)
+        return Score(bits, float(series[-1]["loss"]), float(series[-1]["payload_bits"]))
     assert asked.bits_budget is not None
     within = [point for point in series if point["payload_bits"] <= asked.bits_budget]
-    return Score(0.0, float(within[-1]["loss"]))
+    return Score(0.0, float(within[-1]["loss"]), float(within[-1]["payload_bits"]))
 
 
 def known(folder: Path) -> dict[str, Series | None]:
@@ -142,12 +143,7 @@ def known(folder: Path) -> dict[str, Series | None]:
         found |= {row["run"]: None for row in records.load(folder / FILE) if row["diverged"]}
     if not (folder / records.FILE).exists():
         return found
-    points: dict[str, Series] = {}
-    for point in records.load(folder / records.SERIES):
-        series = points.setdefault(point["run"], [])
-        if series and point["step"] <= series[-1]["step"]:
-            series.clear()  # it was broken off before, and begun anew
-        series.append(point)
+    points = records.by_run(records.load(folder / records.SERIES))
     return found | {name: points[name] for name in map(records.run_name, records.load(folder))}
 
 

@@ -148,6 +148,20 @@ def test_the_median_of_runs_that_all_arrived_is_the_median(count: int) -> None:
     assert found.value == np.median(bits)
 
 
+def test_the_median_of_what_arrives_is_scipys_and_one_that_never_can_counts() -> None:
+    for _ in range(200):
+        count = int(RNG.integers(1, 9))
+        runs = [Reached(int(RNG.integers(1, 8)), bool(RNG.random() < 0.4)) for _ in range(count)]
+        arrived, given_up = ([r.bits for r in runs if r.censored == censored] for censored in (False, True))
+        if arrived:
+            theirs = stats.ecdf(stats.CensoredData(uncensored=arrived, right=given_up)).sf
+            assert statistics.median_arrival(runs) == statistics._crossing(theirs.quantiles, theirs.probabilities)
+    never = Reached(math.inf, True)
+    assert statistics.median_arrival([Reached(3, False), Reached(5, False), never]) == 5
+    assert statistics.median_arrival([Reached(3, False), never, never]) == math.inf
+    assert statistics.median_bits([Reached(3, False), Reached(5, False), never])[0] == 5
+
+
 def test_the_interval_of_a_censored_median_covers() -> None:
     """200 intervals of 90 % from 25 runs, a third of them given up: 0.82 to 0.97 hold the true median.
 

@@ -7,10 +7,14 @@ from typing import Any
 
 import pytest
 
+from analysis.sweeps import verdicts
 from distest import records
 from distest.errors import UsageError
+from distest.sweep.aim import Target, aim_of
 from distest.sweep.asked import read
 from distest.sweep.run import Outcome, compare, run
+from distest.sweep.target import Found, search
+from distest.sweep.trial import COLUMNS
 from distest.wire.transport import Solo
 
 LEARN: dict[str, Any] = {"n": 16, "m": 400, "distribution": "uniform", "seed": 5}
@@ -167,3 +171,69 @@ def test_a_search_goes_on_where_it_was(tmp_path: Path) -> None:
 def test_a_series_has_to_have_the_column_of_a_target(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match=r"got 'los'; there are loss, accuracy"):
         compare({**TRAIN, "steps": 2, "methods": ["mean"], "target": {"los": 0.3}}, tmp_path)
+
+
+def numbers(spent: float, at_target: float = math.nan, best: float = 0.6) -> list[float]:
+    """What a search is told of a run."""
+    told = {"payload_bits": spent, "bits_at_target": at_target, "best": best, "loss": best}
+    return [told.get(column, math.nan) for column in COLUMNS]
+
+
+DIVERGED = [math.nan] * len(COLUMNS)
+
+
+def searched(*answers: list[list[float]], methods: list[str]) -> tuple[Found, int]:
+    """The end of a search that is given these numbers, one list a point, and how many points it has asked for."""
+    table = {**TRAIN, "repeats": 3, "methods": methods, "target": {"loss": 0.5}}
+    (case,) = read(table).cases()
+    task = search(case)
+    next(task)
+    for count, answer in enumerate(answers, 1):
+        try:
+            task.send(answer)
+        except StopIteration as end:
+            found: Found = end.value
+            return found, count
+    raise AssertionError("the search goes on")
+
+
+def test_bits_to_a_target_are_the_median_with_those_that_never_got_there() -> None:
+    runs = [numbers(900, 100), numbers(900, 300), numbers(900)]
+    found, _ = searched(runs, methods=["mean"])
+    assert (found.met, found.bits) == (True, 300)
+    found, _ = searched([numbers(900, 100), numbers(900, 300), DIVERGED], methods=["mean"])
+    assert (found.met, found.bits) == (True, 300)
+    most = [numbers(900, 100), numbers(900), DIVERGED]
+    found, points = searched(most, most, most, methods=["mean"])
+    assert (found.met, found.reached, points) == (False, pytest.approx(0.6), 3)
+
+
+def test_a_setting_that_diverges_is_worse_than_any_that_does_not() -> None:
+    good = [numbers(9, 9)] * 3
+    found, _ = searched([DIVERGED] * 3, good, [numbers(19, 19)] * 3, good, good, methods=["qsgd"])
+    assert found.met
+    assert found.chosen["compressor.bits"] < 32
+
+
+def test_a_search_ends_where_nothing_helps() -> None:
+    runs = [numbers(900)] * 3
+    assert searched(*[runs] * 6, methods=["mean:compressor=qsgd"])[1] == 6  # three lengths with 8 bits, and with 7
+
+
+def test_the_table_of_a_sweep_counts_runs_that_diverged() -> None:
+    def record(repeat: int, bits: int | None) -> dict[str, Any]:
+        plan = {"target": {"loss": 0.5}, "bits_at_target": bits, "best": 0.4}
+        about = {"kind": "train", "label": "mean", "spec": {}, "spec_hash": "a", "seed": 0, "plan": plan}
+        return {**about, "repeat": repeat, "payload_bits": 900, "loss": 0.4, "sweep": {"trial": [0, 0, 0, 1, repeat]}}
+
+    lost = [{"sweep": {"trial": [0, 0, 0, 1, 2]}}, {"sweep": {"trial": [0, 0, 0, 2, 2]}}]
+    (row,) = verdicts([record(0, 100), record(1, 300)], lost)
+    assert (row["runs"], row["diverged"], row["runs at target"], row["bits at target"]) == (2, 1, 2, 300)
+    (row,) = verdicts([record(0, 100)], [*lost, {"sweep": {"trial": [0, 0, 0, 1, 1]}}])
+    assert (row["diverged"], row["bits at target"]) == (2, "not met")
+
+
+def test_a_loss_may_be_below_0_an_error_may_not() -> None:
+    assert aim_of("train", {"target": {"loss": -3}}) == Target("loss", -3.0, 2.0**62)
+    with pytest.raises(UsageError, match="positive number of 'l1', got -3"):
+        aim_of("learn", {"target": {"l1": -3}})

@@ -12,7 +12,7 @@ import pytest
 from distest import records
 from distest.cli import compare_
 from distest.cli.main import run
-from distest.errors import UsageError
+from distest.errors import DivergedError, UsageError
 
 ROOT = Path(records.__file__).parents[1]
 SPEC = """
@@ -64,7 +64,7 @@ def test_a_sweep_ends_with_a_table_a_folder_and_a_copy_of_its_spec(
         assert float(row[5]) < float(row[4]) < float(row[6])
     at_target = [r["plan"]["bits_at_target"] for r in made if r["kind"] == "train"]
     (row,) = [line.split() for line in said.splitlines() if line.startswith("mean ")]
-    assert row[-1] == f"{round(sum(at_target) / 2):,}"
+    assert row[-2:] == ["2", f"{round(sum(at_target) / 2):,}"]  # of two the median is the mean
     with pytest.raises(UsageError, match="--resume goes on"):
         compared(capsys, spec, "--out", out)
     code, again, _ = compared(capsys, spec, "--out", out, "--resume", "--json")
@@ -155,5 +155,32 @@ def test_a_trial_that_diverges_is_named_and_the_others_are_made(
     kept = [json.loads(line) for line in (out / "diverged.jsonl").read_text().splitlines()]
     assert [row["sweep"]["trial"] for row in kept] == [[0, 1, 0, 0, 0]]
     before = (out / "diverged.jsonl").read_bytes()
-    compared(capsys, spec, "--out", out, "--resume")
+    again = compared(capsys, spec, "--out", out, "--resume")
+    assert (again[0], again[2]) == (3, err)  # and a sweep that is there already ends as it did
     assert (out / "diverged.jsonl").read_bytes() == before  # it is not tried again
+
+
+def test_a_method_whose_every_run_diverges_is_said_to(
+    capsys: pytest.CaptureFixture[str], spec: Path, tmp_path: Path
+) -> None:
+    text = "problem = 'least_squares'\nsteps = 60\nrate = 1e30\nmethod = 'mean'\ntarget = { loss = 0.5 }\n"
+    spec.write_text(text)
+    code, said, err = compared(capsys, spec, "--out", tmp_path / "out")
+    assert (code, said) == (3, f"0 records in {tmp_path / 'out'}\n")
+    assert err.splitlines()[-1] == "distest: mean never met loss = 0.5; every run diverged; try a smaller rate"
+    with pytest.raises(UsageError, match=r"holds no records\.jsonl, nor does a folder in it"):
+        run(["report", str(tmp_path / "out")])
+
+
+def test_a_budget_that_cannot_be_measured_since_runs_diverge_is_no_bad_input(spec: Path, tmp_path: Path) -> None:
+    spec.write_text("problem = 'least_squares'\nrate = 1e30\nmethod = 'mean'\nbudget = { bits = 1e6 }\n")
+    with pytest.raises(DivergedError, match=r"trial 0\.0\.0.* was to tell how many bits a run sends"):
+        run(["compare", str(spec), "--out", str(tmp_path / "out")])
+
+
+def test_a_dry_run_of_one_trial_names_it(capsys: pytest.CaptureFixture[str], spec: Path) -> None:
+    spec.write_text("n = 8\nm = 10\ndistribution = 'zipf'\nprotocol = 'full_sample'\n")
+    code, said, _ = compared(capsys, spec, "--dry-run")
+    assert code == 0
+    assert said.startswith("1 trial\n")
+    assert "full_sample" in said
