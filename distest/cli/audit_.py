@@ -4,8 +4,15 @@ from pathlib import Path
 
 import click
 
+from distest.cli.examples import examples
 
-@click.command("audit")
+
+@click.command(
+    "audit",
+    epilog=examples(
+        "audit run",
+    ),
+)
 @click.argument("folder", type=click.Path(path_type=Path))
 def command(folder: Path) -> int:
     """Replay kept transcripts from bits, public coins and spec alone, and compare with the records.
@@ -38,5 +45,5 @@ def command(folder: Path) -> int:
     if wrong:
         click.echo(f"audit: {wrong} of {len(kept)} transcripts differ from their records")
         return 1
-    click.echo(f"audit: {len(kept)} transcripts verified{errors}")
+    click.echo(f"audit: {len(kept)} transcript{'s' * (len(kept) != 1)} verified{errors}")
     return 0

@@ -9,6 +9,7 @@ from click.core import ParameterSource
 
 from distest.cli import tables
 from distest.cli.completing import names
+from distest.cli.examples import examples
 from distest.learning.task import Family
 from distest.spec import named
 
@@ -21,16 +22,32 @@ _OF_VECTORS = ("d", "workers", "problem", "batch", "steps", "rate", "draws", "se
 _BOTH = ("compressor", "as_json")
 
 
-@click.command("bounds")
+@click.command(
+    "bounds",
+    epilog=examples(
+        "bounds --n 64 --m 20000 --bits 3 --loss l2",
+        "bounds --compressor hadamard_dither:bits=2 --problem softmax --steps 20",
+    ),
+)
 @click.option("--n", type=int, help="Domain size.")
 @click.option("--m", type=int, help="Number of servers.")
 @click.option("--s", type=int, default=1, show_default=True, help="Samples per server.")
 @click.option("--bits", type=int, help="Hard cap on the bits of a server.")
 @click.option("--total-bits", type=float, help="Expected bits of the whole transcript.")
 @click.option("--error", type=float, help="Ask the other way round: bits needed for this error (l2: squared).")
-@click.option("--loss", type=click.Choice(["l2", "l1", "both"]), default="both", show_default=True)
-@click.option("--model", type=click.Choice(["blackboard", "SMP"]), default="blackboard", show_default=True)
-@click.option("--family", type=click.Choice(get_args(Family)), default="all", show_default=True)
+@click.option(
+    "--loss", type=click.Choice(["l2", "l1", "both"]), default="both", show_default=True, help="Bounds on which error."
+)
+@click.option(
+    "--model",
+    type=click.Choice(["blackboard", "SMP"]),
+    default="blackboard",
+    show_default=True,
+    help="What protocols may do: answer each other, or speak once and all at the same time.",
+)
+@click.option(
+    "--family", type=click.Choice(get_args(Family)), default="all", show_default=True, help="Which p there may be."
+)
 @click.option("--support", type=int, help="Symbols of p (with --family sparse).")
 @click.option("--pieces", type=int, help="Pieces of the histograms (with --family histogram).")
 @click.option(

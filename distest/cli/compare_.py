@@ -7,12 +7,19 @@ from typing import Any
 import click
 
 from distest.cli import running, tables
+from distest.cli.examples import examples
 from distest.rank import DIVERGED
 
 MANY = 100_000  # trials that are not begun without a yes
 
 
-@click.command("compare")
+@click.command(
+    "compare",
+    epilog=examples(
+        "compare sweep.toml --dry-run",
+        "compare sweep.toml --out swept --jobs 2 --resume",
+    ),
+)
 @click.argument("spec", type=click.Path(path_type=Path))
 @click.option(
     "-o", "--out", type=click.Path(path_type=Path), help="Folder of the sweep.  [default: out/NAME of the spec]"

@@ -2,11 +2,19 @@
 
 import click
 
+from distest.cli.examples import examples
 
-@click.command("doctor")
+
+@click.command(
+    "doctor",
+    epilog=examples(
+        "doctor",
+        "doctor --warm",
+    ),
+)
 @click.option("--warm", is_flag=True, help="Compile all kernels now, so that no run has to.")
 def command(warm: bool) -> int:
-    """Say in plain words which MPI was found, whether ranks talk, and whether the kernel cache works."""
+    """Say in plain words which MPI was found, whether ranks talk, whether the kernel cache works, what is missing."""
     from distest import doctor
 
     if warm:

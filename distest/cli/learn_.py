@@ -10,11 +10,19 @@ from distest import candidates
 from distest import spec as specs
 from distest.cli import running, tables
 from distest.cli.completing import names
+from distest.cli.examples import examples
 
 _HINT = "for example --protocol grouping:bits=3,shift=false"
 
 
-@click.command("learn")
+@click.command(
+    "learn",
+    epilog=examples(
+        "learn --protocol grouping:bits=3 --n 64 --m 10000 --distribution zipf",
+        "learn --protocol every --bits 3 --data sales.csv --column region --out run",
+        "learn spec.toml --set seed=1 --ranks 4",
+    ),
+)
 @click.argument("spec", type=click.Path(path_type=Path), required=False)
 @click.option(
     "--protocol",

@@ -1,5 +1,6 @@
 """distest list: what there is, read off the classes themselves."""
 
+import re
 from collections.abc import Callable
 from functools import partial
 from typing import Any
@@ -8,6 +9,7 @@ import click
 
 from distest import catalog
 from distest.cli import tables
+from distest.cli.examples import examples
 
 _NAMES = (
     *("protocols", "distributions", "estimators", "data"),
@@ -15,11 +17,24 @@ _NAMES = (
 )
 
 
-@click.command("list")
-@click.argument("kind", type=click.Choice(_NAMES), required=False)
+@click.command(
+    "list",
+    epilog=examples(
+        "list",
+        "list methods",
+        "list protocols --json",
+    ),
+)
+@click.argument("kind", metavar="[KIND]", type=click.Choice(_NAMES), required=False)
 @click.option("--json", "as_json", is_flag=True, help="One JSON object a line.")
 def command(kind: str | None, as_json: bool) -> None:
-    """Show protocols and distributions, with model, class, loss, coins and source."""
+    """Show what has a name, and its options: protocols with model, class of p, loss, coins and source; laws, estimators
+    and data; methods of training with their parts; problems.
+
+    KIND is one of protocols, distributions, estimators, data, methods, compressors, exchanges, clocks, graphs and
+    problems; without it all are shown. A thing with options is written name:key=value,key=value on the command line
+    and in specs.
+    """
     for name in (kind,) if kind else _KINDS:
         rows = _KINDS[name]()
         if as_json:
@@ -29,7 +44,9 @@ def command(kind: str | None, as_json: bool) -> None:
 
 
 def _summary(thing: Any) -> str:
-    return (thing.__doc__ or "").strip().splitlines()[0]
+    """The first sentence of a docstring."""
+    paragraph = " ".join((thing.__doc__ or "").strip().partition("\n\n")[0].split())
+    return re.split(r"(?<=[^.]\.) (?=[A-Z(])", paragraph, maxsplit=1)[0]
 
 
 def _protocols() -> list[dict[str, Any]]:

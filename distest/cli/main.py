@@ -9,14 +9,14 @@ from click.shell_completion import CompletionItem
 from distest.errors import unknown
 
 COMMANDS = {
-    "list": "Show protocols and distributions, with model, coins and source.",
+    "list": "Show everything that has a name: protocols, laws, data, methods, compressors, problems.",
     "learn": "Learn a distribution with one or more protocols and count every bit.",
     "train": "Train a model with one or more methods and count every bit.",
-    "tune": "Search step sizes and knobs of methods, and say what that has won.",
+    "tune": "Search the best step size and knobs of each method, and say what that has won.",
     "compare": "Run a sweep of many trials, at equal bits or to a target; resumes where it was killed.",
     "bounds": "Print every bound that applies to a problem.",
     "plan": "Say which protocol, or which method, to take for a task.",
-    "report": "Write a page about runs: figures, verdicts, bounds; one file, no network.",
+    "report": "Write a page about runs: answers, verdict, figures, bounds; one file, no network.",
     "show": "Print a kept transcript: who said what, field by field.",
     "audit": "Replay kept transcripts from their bits and compare with the records.",
     "doctor": "Say in plain words what works on this machine.",
@@ -78,6 +78,8 @@ def cli() -> None:
 
     Alone it runs in one process. `mpirun -n P distest ...` and `--ranks P` spread it over MPI ranks: same
     transcript, bit for bit.
+
+    `distest COMMAND --help` has examples.
     """
 
 

@@ -11,6 +11,7 @@ from click.core import ParameterSource
 
 from distest.cli import plan_network, tables
 from distest.cli.completing import names
+from distest.cli.examples import examples
 from distest.learning.task import Family
 from distest.spec import law_for_every, named
 
@@ -22,15 +23,23 @@ _BOTH = ("check", "as_json")
 _OF_NETWORKS = ("model_size", "workers", "link", "latency", "compute", "nmse", "ranks", "limit")
 
 
-@click.command("plan")
+@click.command(
+    "plan",
+    epilog=examples(
+        "plan --n 64 --eps 0.1 --loss l1 --bits 3 --check",
+        "plan --model-size 1e7 --workers 8 --link 1e9",
+    ),
+)
 @click.option("--n", type=int, help="Domain size: plan to learn a distribution.")
 @click.option("--eps", type=float, help="The error to reach: of l1, or of the l2 norm, whose square is below eps^2.")
 @click.option("--error", type=float, help="The same as 'distest bounds' has it: of l1, or of squared l2.")
 @click.option("--m", type=int, help="In place of an error: as many servers, and what error they reach.")
 @click.option("--s", type=int, default=1, show_default=True, help="Samples per server.")
-@click.option("--loss", type=click.Choice(["l1", "l2"]), default="l2", show_default=True)
+@click.option("--loss", type=click.Choice(["l1", "l2"]), default="l2", show_default=True, help="Which error is meant.")
 @click.option("--bits", help="The most bits a server may write, or 'unlimited'.  [default: unlimited]")
-@click.option("--family", type=click.Choice(get_args(Family)), default="all", show_default=True)
+@click.option(
+    "--family", type=click.Choice(get_args(Family)), default="all", show_default=True, help="Which p there may be."
+)
 @click.option("--support", type=int, help="Symbols of p (with --family sparse).")
 @click.option("--pieces", type=int, help="Pieces of the histograms (with --family histogram).")
 @click.option(
@@ -40,16 +49,22 @@ _OF_NETWORKS = ("model_size", "workers", "link", "latency", "compute", "nmse", "
 )
 @click.option("--referee", is_flag=True, help="Simultaneous messages only.")
 @click.option("--worst", is_flag=True, help="The promise for every law has to reach the error, not the prediction.")
-@click.option("--least", type=click.Choice(["bits", "servers"]), default="bits", show_default=True)
+@click.option(
+    "--least",
+    type=click.Choice(["bits", "servers"]),
+    default="bits",
+    show_default=True,
+    help="What the recommended protocol has the fewest of.",
+)
 @click.option("--check", is_flag=True, help="Run what is recommended, and print what was predicted beside it.")
 @click.option("--repeats", type=int, default=50, show_default=True, help="With --check: runs.")
 @click.option("--seed", type=int, default=0, show_default=True, help="Of random laws, and of runs.")
 @click.option("-o", "--out", type=click.Path(path_type=Path), help="With --check: folder for the records.")
 @click.option("--model-size", type=float, help="Parameters: plan a step of training.")
 @click.option("--workers", type=int, default=8, show_default=True, help="With --model-size: workers, a link each.")
-@click.option("--link", type=float, default=1e9, show_default=True, help="With --model-size: bits a second, each way.")
-@click.option("--latency", type=float, default=20e-6, show_default=True, help="With --model-size: seconds a message.")
-@click.option("--compute", type=float, default=0.0, show_default=True, help="With --model-size: seconds of a gradient.")
+@click.option("--link", type=float, default=1e9, help="With --model-size: bits a second, each way.  [default: 1e9]")
+@click.option("--latency", type=float, default=20e-6, help="With --model-size: seconds a message.  [default: 20e-6]")
+@click.option("--compute", type=float, default=0.0, help="With --model-size: seconds of a gradient.  [default: 0]")
 @click.option("--nmse", type=float, default=0.1, show_default=True, help="With --model-size: what a message may lose.")
 @click.option("--ranks", type=int, help="With --model-size and --check: time steps on so many MPI ranks here.")
 @click.option("--limit", type=float, help="With --ranks: end the job after so many seconds.")

@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from distest.cli.examples import examples
+
 if TYPE_CHECKING:
     from analysis.report.material import Audits, Explained, Material, Target, Transcript
     from distest.runs import Runs
@@ -21,7 +23,13 @@ TRANSCRIPTS = 6  # that are drawn, one a method
 BYTES_MOST = 1 << 26  # of a board that is drawn
 
 
-@click.command("report")
+@click.command(
+    "report",
+    epilog=examples(
+        "report run trained -o report.html --target l1=0.1",
+        "report swept -o table.md --figures paper",
+    ),
+)
 @click.argument("paths", metavar="RUNS...", type=click.Path(path_type=Path), nargs=-1, required=True)
 @click.option("-o", "--out", type=click.Path(path_type=Path), help="The file that is written.  [default: report.html]")
 @click.option("--target", help="The error that the verdict asks for, such as l1=0.1, loss=0.4 or accuracy=0.9.")

@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from distest.cli.examples import examples
+
 if TYPE_CHECKING:
     from distest.showing import Field, Message, Said
 
@@ -16,7 +18,13 @@ _TURNS = 12  # shown where none is asked for
 _DIGITS = 32
 
 
-@click.command("show")
+@click.command(
+    "show",
+    epilog=examples(
+        "show run --limit 2",
+        "show run --transcript 1 --party 17 --json",
+    ),
+)
 @click.argument("folder", type=click.Path(path_type=Path))
 @click.option("--transcript", type=int, help="Which one, by the number of its record; not needed where there is one.")
 @click.option("--turn", type=int, help="This turn alone, from 0 on.")

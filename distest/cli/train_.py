@@ -8,11 +8,19 @@ import click
 
 from distest import train_spec as specs
 from distest.cli import running, tables, train_options
+from distest.cli.examples import examples
 
 _BITS = ("bits a coordinate", "bits up", "bits down", "bits of a link")
 
 
-@click.command("train")
+@click.command(
+    "train",
+    epilog=examples(
+        "train --problem softmax --workers 8 --method qsgd --method ef_signsgd",
+        "train --problem mine:Huber:columns=30 --epochs 20 --out trained --boards",
+        "train spec.toml --ranks 4 --out trained --checkpoint 100 --resume",
+    ),
+)
 @train_options.training
 @click.option("-o", "--out", type=click.Path(path_type=Path), help="Folder for records, series and boards.")
 @click.option("--boards/--no-boards", default=False, help="With --out: keep transcripts for an audit.")

@@ -12,6 +12,7 @@ import click
 from analysis.exports import shown
 from distest import train_spec as specs
 from distest.cli import running, tables, train_options
+from distest.cli.examples import examples
 from distest.rank import DIVERGED
 from distest.spec import Table
 
@@ -23,7 +24,13 @@ _END = {"low": "least", "high": "largest"}
 _RATES = "Step sizes of the coarse grid, such as 0.01,0.1,1 or 0.001..10.  [default: the rate times 1/16 to 16]"
 
 
-@click.command("tune")
+@click.command(
+    "tune",
+    epilog=examples(
+        "tune --problem softmax --steps 40 --method qsgd --target 1.3 --out tuned",
+        "tune spec.toml --bits-budget 2e6 --knob momentum=0,0.9 --repeats 3",
+    ),
+)
 @train_options.training
 @click.option("--target", type=float, help="A loss: search the fewest bits to it.")
 @click.option("--bits-budget", type=float, help="Payload bits of a run: search the least loss within them.")

@@ -62,4 +62,4 @@ def test_a_killed_rank_costs_ten_seconds_and_no_step(
     assert record["steps"] == STEPS
     if boards == "--boards":
         audited = mpi.finish([sys.executable, "-m", "distest", "audit", str(tmp_path)], 120.0)
-        assert audited.out == "audit: 1 transcripts verified\n", audited.err
+        assert audited.out == "audit: 1 transcript verified\n", audited.err
