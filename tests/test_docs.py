@@ -68,7 +68,8 @@ def helped() -> list[tuple[str, str]]:
             said = cli.get_command(outer, name)
             assert said is not None
             lines = f"{said.help}\n{said.epilog or ''}".splitlines()
-        found += [(name, line.strip()) for line in lines if line.strip().startswith("distest ")]
+        typed = [line.strip().partition(" > ")[0] for line in lines]
+        found += [(name, line) for line in typed if line.startswith("distest ")]
     return found
 
 
