@@ -1,9 +1,11 @@
 """Lines of a file as records, fast: a million of them are there in a few seconds.
 
 A file is checked line by line when it is read, and decoded where it is looked at: a table over a million runs needs six
-columns of fifty. Where all of it is wanted, a decoder is made once for the keys that most lines have, and reads so many
-at a time as stay in the core's cache. Tables inside a record (its spec, its versions) are the same text in many lines:
-such a text is decoded once, and the records share the table. So tables inside a record are read, never written to.
+columns of fifty. While it is checked, a number is kept for the run of each record: runs that were recorded twice are
+always looked for, and hardly ever found. Where all of it is wanted, a decoder is made once for the keys that most lines
+have, and reads so many at a time as stay in the core's cache. Tables inside a record (its spec, its versions) are the
+same text in many lines: such a text is decoded once, and the records share the table. So tables inside a record are
+read, never written to.
 """
 
 from __future__ import annotations
@@ -11,14 +13,16 @@ from __future__ import annotations
 import gc
 import json
 from array import array
-from bisect import bisect_right
-from collections.abc import Callable, Iterator, Sequence
+from bisect import bisect_left, bisect_right
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Literal, overload
 
 SCHEMA = 1
 Record = dict[str, Any]
+RUN = ("spec_hash", "seed", "repeat")
+"""What says which run a record is of."""
 CONVERT: dict[int, Callable[[Record], Record]] = {}
 """What makes a record of the next schema from one of this; there is none before 1."""
 
@@ -44,6 +48,7 @@ class Lines(Sequence[Record]):
         self._ends = array("Q")  # how many records there are up to the end of each text
         self._numbers: dict[int, list[int]] = {}  # of the lines of a text, where some were left out
         self._starts = array("Q")  # number of the first line of each text
+        self.runs = array("q")  # of each record what `numbers_of_runs` says of its run
         self._reader = _Reader()
         with _no_collection():
             try:
@@ -52,20 +57,23 @@ class Lines(Sequence[Record]):
                 raise RecordError(f"{path} is not a readable records file ({_reason(error)})") from None
 
     def _read(self) -> None:
-        check = _Decoder([("schema", Literal[1])])
+        check = _Decoder([("schema", Literal[1]), *((name, Any, None) for name in RUN)])
         line, count = 1, 0
         for text in _chunks(self.path):
             if not text.isascii():
                 text.decode("utf-8")
             lines = text.count(b"\n")
             self._starts.append(line)
-            if lines and check.count(text) == lines:
-                kept, here = text, lines
+            found = check.rows(text) if lines else None
+            if found is not None and len(found) == lines:
+                kept = text
             else:
                 good = list(self._one_by_one(text, line, last=not lines))
-                kept, here = b"".join(whole + b"\n" for _, whole in good), len(good)
+                kept = b"".join(whole + b"\n" for _, whole in good)
+                found = [(SCHEMA, *map(json.loads(whole).get, RUN)) for _, whole in good]
                 self._numbers[len(self._texts)] = [number for number, _ in good]
-            count += here
+            self.runs.extend(_hashes(found))
+            count += len(found)
             self._texts.append(kept)
             self._ends.append(count)
             line += lines
@@ -120,15 +128,49 @@ class Lines(Sequence[Record]):
         text = bisect_right(self._ends, place)
         return text, place - (self._ends[text - 1] if text else 0)
 
-    def rows(self, names: Sequence[str]) -> Iterator[tuple[Any, ...]]:
-        """Some columns of all records, a tuple a record; None where a record has no such key. Only they are decoded."""
+    def rows(self, names: Sequence[str], places: Sequence[int] | None = None) -> Iterator[tuple[Any, ...]]:
+        """Some columns of all records, a tuple a record; None where a record has no such key. Only they are decoded.
+
+        places: ascending, where not all records are asked for.
+        """
         decoder = _Decoder([(name, Any, None) for name in names])
-        for text in self._texts:
+        start = 0
+        for text, end in zip(self._texts, self._ends, strict=True):
+            inside = within(places, start, end)
+            start = end
+            if inside is not None and not inside:
+                continue
             with _no_collection():
                 found = decoder.rows(text)
             if found is None:  # what only the decoder of Python's own library takes, such as an infinity
                 found = [tuple(map(record.get, names)) for record in self._reader.records(text)]
-            yield from found
+            yield from found if inside is None else (found[place] for place in inside)
+
+
+def numbers_of_runs(runs: Iterable[tuple[Any, ...]]) -> Sequence[int]:
+    """A number for each run, given by its values of `RUN`: equal for equal runs, and hardly ever for others."""
+    return _hashes([(SCHEMA, *run) for run in runs])
+
+
+def within(places: Sequence[int] | None, start: int, end: int) -> Sequence[int] | None:
+    """Those of ascending places that lie from start to end, counted from start; None, for all, stays None."""
+    if places is None:
+        return None
+    return [place - start for place in places[bisect_left(places, start) : bisect_left(places, end)]]
+
+
+def _hashes(rows: Sequence[tuple[Any, ...]]) -> Sequence[int]:
+    try:
+        return array("q", map(hash, rows))
+    except TypeError:  # a list or a table where a number should be
+        return [_hash(row) for row in rows]
+
+
+def _hash(row: tuple[Any, ...]) -> int:
+    try:
+        return hash(row)
+    except TypeError:
+        return hash(repr(row))
 
 
 @contextmanager
@@ -178,11 +220,6 @@ class _Decoder:
         self._decoder = msgspec.json.Decoder(struct)
         self._refused = (msgspec.MsgspecError, RecursionError)
         self._asdict, self._astuple = msgspec.structs.asdict, msgspec.structs.astuple
-
-    def count(self, text: bytes) -> int | None:
-        """How many lines there are, None where one does not fit."""
-        found = self._decoded(text)
-        return None if found is None else len(found)
 
     def rows(self, text: bytes) -> list[tuple[Any, ...]] | None:
         """A tuple a line, None where a line does not fit."""

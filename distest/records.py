@@ -8,15 +8,16 @@ import hashlib
 import json
 import os
 import platform
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import cache
 from importlib import metadata
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from distest.reading import SCHEMA, Lines, Record, RecordError
+from distest.reading import RUN, SCHEMA, Lines, Record, RecordError, numbers_of_runs, within
 
-__all__ = ["FILE", "SCHEMA", "Lines", "Record", "RecordError"]
+__all__ = ["FILE", "SCHEMA", "Lines", "Record", "RecordError", "within"]
 FILE = "records.jsonl"
 SERIES = "series.jsonl"
 
@@ -115,7 +116,8 @@ def conflicts(records: Sequence[Record], places: Callable[[int], str] | None = N
     named = places or (lambda place: f"record {place + 1}")
     first: dict[tuple[Any, ...], tuple[int, tuple[Any, ...]]] = {}
     found = []
-    for place, row in enumerate(rows(records, ("spec_hash", "seed", "repeat", *_RESULTS))):
+    twice = _twice(records)
+    for place, row in zip(twice, rows(records, (*RUN, *_RESULTS), twice), strict=True):
         run, results = row[:3], row[3:]
         there, said = first.setdefault(run, (place, results))
         if said == results or run[0] is None:
@@ -136,10 +138,34 @@ def conflicts(records: Sequence[Record], places: Callable[[int], str] | None = N
     return found
 
 
-def rows(records: Sequence[Record], names: Sequence[str]) -> Iterator[tuple[Any, ...]]:
-    """Some columns of records, a tuple a record; None where a record has no such key."""
+def _twice(records: Sequence[Record]) -> list[int]:
+    """Places of the records whose run has more than one, the first included."""
+    runs = runs_of(records)
+    if len(set(runs)) == len(runs):
+        return []
+    times = Counter(runs)
+    return [place for place, run in enumerate(runs) if times[run] > 1]
+
+
+def runs_of(records: Sequence[Record]) -> Sequence[int]:
+    """Of each record a number for its run, equal for equal runs; known already where the records were read."""
+    known: Sequence[int] | None = getattr(records, "runs", None)  # of `Lines`, and of what is made of them
+    return numbers_of_runs(rows(records, RUN)) if known is None else known
+
+
+def rows(
+    records: Sequence[Record], names: Sequence[str], places: Sequence[int] | None = None
+) -> Iterator[tuple[Any, ...]]:
+    """Some columns of records, a tuple a record; None where a record has no such key.
+
+    places: ascending, where not all records are asked for.
+    """
     fast = getattr(records, "rows", None)  # of `Lines`, and of what is made of them
-    return fast(names) if fast else (tuple(map(record.get, names)) for record in records)
+    if fast:
+        found: Iterator[tuple[Any, ...]] = fast(names, places)
+        return found
+    some = records if places is None else (records[place] for place in places)
+    return (tuple(map(record.get, names)) for record in some)
 
 
 def _repeatable(record: Record) -> bool:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, overload
 
 from distest import records
 from distest.errors import UsageError, require
-from distest.records import Lines, Record
+from distest.records import Lines, Record, within
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -111,9 +111,19 @@ class Runs(Sequence[Record]):
         wanted = tuple(columns.values())
         return self._some([place for place, row in enumerate(self.rows(tuple(columns))) if row == wanted])
 
-    def rows(self, names: Sequence[str]) -> Iterator[tuple[Any, ...]]:
-        """Some columns of all records, a tuple a record: fast, since nothing else is decoded."""
-        return chain.from_iterable(records.rows(part.records, names) for part in self.parts)
+    def rows(self, names: Sequence[str], places: Sequence[int] | None = None) -> Iterator[tuple[Any, ...]]:
+        """Some columns of all records, a tuple a record: fast, since nothing else is decoded.
+
+        places: ascending, where not all records are asked for.
+        """
+        starts = [0, *self._ends]
+        for part, start, end in zip(self.parts, starts, self._ends, strict=False):
+            yield from records.rows(part.records, names, within(places, start, end))
+
+    @property
+    def runs(self) -> Sequence[int]:
+        """Of each record a number for its run, equal where a run was recorded more than once."""
+        return [run for part in self.parts for run in records.runs_of(part.records)]
 
     def place(self, place: int) -> str:
         """Where a record stands: "swept/records.jsonl, line 3"."""

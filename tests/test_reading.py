@@ -8,6 +8,7 @@ import pytest
 
 from distest import reading, records
 from distest.reading import Lines, RecordError
+from distest.runs import Part, Runs
 
 TABLE = {"name": "zipf", "deep": {"of": [1, 2]}}
 
@@ -100,3 +101,32 @@ def test_results_that_depend_on_more_than_the_seed_are_no_alarm() -> None:
     for changed in ({"ledger": "none"}, {"spec": live}):
         assert records.conflicts([run(**changed), run(digest="x", **changed)]) == []
     assert records.conflicts([run(), run(), run(repeat=2, digest="x")]) == []
+
+
+@pytest.mark.parametrize("chunk", [1, 300, 1 << 17])
+def test_a_run_is_found_again_in_whatever_file_and_form_it_comes(
+    tmp_path: Path, chunk: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(reading, "_CHUNK", chunk)
+    rows = [run(repeat=place) for place in range(20)]
+    odd = [run(repeat=20, l1=float("inf")), run(seed=[1]), {**run(), "spec_hash": None}, {"schema": 1}, {"schema": 1}]
+    one = write(tmp_path / "a.jsonl", [json.dumps(row) for row in (*rows, *odd)])
+    again = [run(repeat=7), run(repeat=20, digest="x"), run(repeat=3, digest="y")]
+    other = write(tmp_path / "b.jsonl", ["", *map(json.dumps, again)])
+    memory = [run(repeat=40), run(repeat=5, payload_bits=8)]
+    found = Runs([Part(Lines(one), one), Part(memory), Part(Lines(other), other)])
+    said = [(conflict.column, conflict.places) for conflict in found.conflicts()]
+    first = f"{one}, line"
+    assert said == [
+        ("payload_bits", (f"{first} 6", "record 27")),
+        ("digest", (f"{first} 21", f"{other}, line 3")),
+        ("digest", (f"{first} 4", f"{other}, line 4")),
+    ]
+    assert len(set(found.runs[:20])) == 20
+    assert list(found.rows(("repeat",), [0, 19, 25, 29])) == [(0,), (19,), (40,), (3,)]
+
+
+def test_a_run_that_is_not_repeated_costs_no_second_look(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    lines = Lines(write(tmp_path / "r.jsonl", [json.dumps(run(repeat=place)) for place in range(5)]))
+    monkeypatch.setattr(reading._Decoder, "rows", lambda *_: pytest.fail("a line was decoded once more"))
+    assert records.conflicts(lines) == []
