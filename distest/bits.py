@@ -3,6 +3,7 @@
 Most significant bit first, messages end to end, no padding between them, unused bits of the last byte zero.
 """
 
+import struct
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -14,6 +15,7 @@ from distest.errors import WireError
 from distest.kernels import bitpack
 
 Lengths = int | NDArray[np.int64]
+_WORD = struct.Struct(">Q")
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,23 +43,29 @@ class Messages:
         if len(parts) == 1:
             return parts[0]
         at = count = 0
+        alike: Lengths | None = 0
         for part in parts:
-            at, count = at + part.n_bits, count + part.count
+            at += part.n_bits
+            if part.count:
+                lengths = part.lengths
+                if not isinstance(lengths, int) or (count and lengths != alike):
+                    alike = None
+                elif not count:
+                    alike = lengths
+                count += part.count
+        out = bitpack.room(at)
         if at <= 64:  # flags: the numbers of Python are sooner done than kernels are called
-            word, n_bytes = 0, (at + 7) // 8
+            word = 0
             for part in parts:
-                word = word << part.n_bits | int.from_bytes(part.to_bytes()) >> -part.n_bits % 8
-            whole = (word << -at % 8 + 8 * bitpack.SPARE).to_bytes(n_bytes + bitpack.SPARE)
-            out = np.frombuffer(bytearray(whole), np.uint8)
+                word = word << part.n_bits | _first(part.data) >> 64 - part.n_bits
+            _WORD.pack_into(out.data, 0, word << 64 - at)
         else:
-            out, at = bitpack.room(at), 0
+            at = 0
             for part in parts:
                 at = bitpack.append(part.data, part.n_bits, out, at)
-        spoken = [part for part in parts if part.count]
-        alike = spoken[0].lengths if spoken else 0
-        if isinstance(alike, int) and all(isinstance(p.lengths, int) and p.lengths == alike for p in spoken):
+        if alike is not None:
             return cls(out, at, count, alike)
-        each = [np.broadcast_to(np.asarray(part.lengths, np.int64), part.count) for part in spoken]
+        each = [np.broadcast_to(np.asarray(part.lengths, np.int64), part.count) for part in parts if part.count]
         return cls(out, at, count, np.concatenate(each))
 
     @classmethod
@@ -157,7 +165,7 @@ class BitReader:
     def flag(self) -> bool:
         """Whether the next bit is set; where it is not, it is a whole message and booked, else it stays to be read."""
         at = self.need(1)
-        if int(self._data[at >> 3]) >> (7 - (at & 7)) & 1:
+        if self._data.item(at >> 3) >> (7 - (at & 7)) & 1:
             return True
         self.took(1, 1)
         return False
@@ -168,14 +176,19 @@ class BitReader:
 
     def took(self, count: int, lengths: Lengths) -> None:
         """Book `count` messages just decoded, each of the given bits, and move behind them."""
-        n_bits = count * lengths if isinstance(lengths, int) else int(lengths.sum())
-        self.need(n_bits)
-        self._at += n_bits
-        before, last = self._lengths[-1] if self._lengths else (0, None)
-        if isinstance(lengths, int) and isinstance(last, int) and lengths == last:
-            self._lengths[-1] = before + count, lengths
-        elif count:
-            self._lengths.append((count, lengths))
+        runs = self._lengths
+        if isinstance(lengths, int):
+            n_bits = count * lengths
+            self._at = self.need(n_bits) + n_bits
+            before, last = runs[-1] if runs else (0, None)
+            if isinstance(last, int) and lengths == last:
+                runs[-1] = before + count, lengths
+                return
+        else:
+            n_bits = int(lengths.sum())
+            self._at = self.need(n_bits) + n_bits
+        if count:
+            runs.append((count, lengths))
 
     def booked(self) -> tuple[int, Lengths]:
         """Messages decoded so far and the bits of each: for the wire, which books them."""
@@ -202,6 +215,14 @@ class BitReader:
     def inner(self) -> "BitReader":
         """A reader of its own at the same place."""
         return BitReader(self._data, self._limit, self._at)
+
+
+def _first(data: NDArray[np.uint8]) -> int:
+    """The first 64 bits, as a number; those that are missing are 0."""
+    if data.size < _WORD.size:
+        return int.from_bytes(data.tobytes().ljust(_WORD.size, b"\0"))
+    word: int = _WORD.unpack_from(data.data)[0]
+    return word
 
 
 def inside(reader: BitReader) -> BitReader:

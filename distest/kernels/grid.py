@@ -27,10 +27,10 @@ def told(new: Floats, memory: Floats, block: int, points: int) -> Told:
     """
     if not worth_compiling(new.size):
         return _told_plainly(new, memory, block, points)
-    radii, symbols, vector = np.empty(-(-new.size // block), np.float32), np.empty(new.size, np.uint8), memory.copy()
-    size, lost, count = jitted("grid").told(
-        new, vector, block, points - 1, radii, symbols, np.empty((2, CHUNK), np.float32), np.empty((2, quantise.LANES))
-    )
+    d = new.size
+    radii, symbols, vector = np.empty(-(-d // block), np.float32), np.empty(d, np.uint8), np.empty(d, np.float32)
+    room = np.empty((2, CHUNK + quantise.LANES))
+    size, lost, count = jitted("grid").told(new, memory, vector, block, points - 1, radii, symbols, room)
     return radii, symbols[:count], vector, size, lost
 
 

@@ -179,15 +179,13 @@ class Lazy(Method):
 
     def _tell(self, state: State, link: Link, before: Vector, here: Coins) -> None:
         """The server says x."""
-        code, zero = Innovation(Identity()), np.zeros_like(before)
-        server = link.workers
-        mine = state.x
+        code, server, mine = Innovation(Identity()), link.workers, state.x
 
         def decode(reader: BitReader) -> None:
-            state.x = code.read(reader, zero, server, here.public)
+            state.x = code.read(reader, before, server, here.public)
 
-        link.down(lambda: code.message(mine, zero, server, here), decode, self.downlink == "unicast")
-        if link.hosts_server and not np.array_equal(state.x, mine):
+        link.down(lambda: code.message(mine, before, server, here), decode, self.downlink == "unicast")
+        if link.hosts_server and not (state.x == mine).all():
             raise ModelError(f"{self.name}: the server says another x than follows from what it was told")
         self._moves(state).push(before, state.x)
 
@@ -225,13 +223,15 @@ class Lazy(Method):
                 f"{self.name}: the news of worker {worker} at step {state.step} are no finite numbers; "
                 "try a smaller --rate"
             )
-        notes = state.notes.setdefault("lazy", {}).setdefault(worker, np.zeros(6))
-        slack = self._slack(news.lost + notes[LOST])
+        rows = state.notes.setdefault("lazy", {})
+        notes = rows[worker] if worker in rows else rows.setdefault(worker, np.zeros(6))
+        slack = self._slack(news.lost + notes.item(LOST))
         if not everyone:
             notes[ASKED] += 1
-            notes[DEAD] += bool(slack >= size > 0)
+            if slack >= size > 0:
+                notes[DEAD] += 1
         rule = everyone or size > bound + slack
-        if not rule and not (self.clock and notes[CLOCK] >= self.clock):
+        if not rule and not (self.clock and notes.item(CLOCK) >= self.clock):
             notes[CLOCK] += 1
             return False
         notes[SPOKEN] += 1

@@ -1,7 +1,6 @@
 """Channel: the one place where messages are sent, read and booked."""
 
 from collections.abc import Callable, Iterator
-from dataclasses import replace
 from functools import partial
 from typing import Any, Literal, TypeAlias
 
@@ -14,6 +13,7 @@ from distest.wire.board import Board, Chunk, Post, block_digest, transcript_dige
 from distest.wire.heard import Heard, as_rows, by_owner, packed, unpacked
 from distest.wire.ledger import Ledger
 from distest.wire.routes import routes
+from distest.wire.rules import Rules
 from distest.wire.transport import HEADER_BYTES, Transport
 from distest.wire.turn import Turn, blocks_of, hosted
 
@@ -53,7 +53,7 @@ class Channel:
         self._wire_before = transport.wire_bytes
         self._turns: list[bytes] = []
         self._reads: Callable[[NDArray[np.uint8], int], BitReader] = BitReader  # what blocks are heard by
-        self._spoken_to = 0  # one-way: every party below this one has had its turn
+        self._rules = Rules(model, parties)
 
     def exchange(self, turn: Turn, speak: Speak, hear: Hear) -> Tally | None:
         """Run one turn: speakers write block by block, whoever may read hears, all is booked.
@@ -198,7 +198,7 @@ class Channel:
             self.ledger.book(turn, parties, entry.lengths, entry.n_bits, entry.n_bits_max)
         else:
             self.ledger.book(turn, parties, entry.n_bits, len(parties) * entry.n_bits, entry.n_bits)
-        self._close(turn, [block_digest(range(0) if turn.from_referee else writer, chunk)], (chunk,))
+        self._close(turn, [entry.digest], (chunk,))
 
     def _close(self, turn: Turn, digests: list[bytes], chunks: tuple[Chunk, ...]) -> None:
         """What follows once a turn is booked. chunks: all of it, where the board is kept."""
@@ -217,34 +217,9 @@ class Channel:
 
     def _admit(self, turn: Turn) -> None:
         """The rules of the model, before anybody speaks."""
-        speakers = turn.speakers
         if turn.round != len(self._turns) and self.hosts_referee:
             raise ModelError(f"turns are numbered in order: round {len(self._turns)} is due, not {turn.round}")
-        if turn.from_referee:
-            if self.model != "blackboard" or (speakers and turn.readers != "each"):
-                raise ModelError(
-                    f"round {turn.round}: the referee speaks for itself and in the blackboard model alone, this is "
-                    f"{self.model} and the speakers are {speakers}"
-                )
-            if speakers and speakers[-1] >= self.parties:
-                raise ModelError(
-                    f"round {turn.round}: the referee speaks to {speakers}, there are {self.parties} parties"
-                )
-            return
-        if not speakers or max(speakers[-1], turn.edges.stop - 1) >= self.parties:
-            raise ModelError(f"round {turn.round}: speakers {speakers} are not among {self.parties} parties")
-        if self.model == "referee" and (turn.readers != "referee" or turn.round > 0):
-            raise ModelError(
-                f"round {turn.round}: the referee model has one simultaneous turn that the referee alone reads; "
-                "declare the model 'one-way' or 'blackboard'"
-            )
-        if self.model == "one-way":
-            if speakers.start < self._spoken_to:
-                raise ModelError(
-                    f"round {turn.round}: server {speakers.start} speaks after server {self._spoken_to - 1} has; "
-                    "in the one-way model everyone speaks at most once, in order"
-                )
-            self._spoken_to = speakers[-1] + 1
+        self._rules.admit(turn)
 
     def _chunks(self, turn: Turn, speak: Speak, spread: bool) -> Iterator[tuple[int, range, Chunk]]:
         """Every block that may be read here, as it arrives: one block of each rank a step."""
@@ -254,8 +229,7 @@ class Channel:
                 yield number, block, self._say(turn, block, speak)
             return
         everyone = [
-            list(blocks_of(turn.speakers, hosted(parties, rank, transport.size), parties))
-            for rank in range(transport.size)
+            blocks_of(turn.speakers, hosted(parties, rank, transport.size), parties) for rank in range(transport.size)
         ]
         mine = everyone[transport.rank]
         for step in range(max(map(len, everyone))):
@@ -349,11 +323,12 @@ class Channel:
             raise ModelError(f"{self._where(turn, block)}: {count} messages were read from {len(block)} servers")
         if _least(lengths) < 1:
             raise ModelError(f"{self._where(turn, block)}: a message was read from no bits; silence is information")
-        n_bits = count * lengths if isinstance(lengths, int) else int(lengths.sum())
-        elsewhere = number % self._transport.size != self._transport.rank and self._is_shared(turn, chunk.n_bits)
-        digest = b"" if elsewhere else block_digest(block, chunk)
         longest = lengths if isinstance(lengths, int) else int(lengths.max())
-        return tally, Heard(number, block, lengths, n_bits, longest, digest, None if self.board is None else chunk)
+        digest = b""
+        if number % self._transport.size == self._transport.rank or not self._is_shared(turn, chunk.n_bits):
+            digest = block_digest(range(0) if turn.from_referee else block, chunk)
+        kept = None if self.board is None else chunk
+        return tally, Heard(number, block, lengths, chunk.n_bits, longest, digest, kept)  # all its bits were read
 
     def _hashed(self, turn: Turn, heard: list[Heard]) -> list[Heard]:
         """The same, each with its digest: those of large blocks on the board were made on one rank each."""
@@ -364,7 +339,7 @@ class Channel:
             if entry.digest and self._is_shared(turn, entry.n_bits):
                 row[:] = np.frombuffer(entry.digest, np.int64)
         found = self._transport.total(rows)
-        return [replace(e, digest=e.digest or row.tobytes()) for e, row in zip(heard, found, strict=True)]
+        return [e._replace(digest=e.digest or row.tobytes()) for e, row in zip(heard, found, strict=True)]
 
     def _is_shared(self, turn: Turn, n_bits: int) -> bool:
         """Whether every rank reads a block that is long enough to be hashed by one of them alone."""

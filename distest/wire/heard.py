@@ -1,6 +1,6 @@
 """Heard: what is known of blocks and of single messages once decoded, and how ranks tell the referee's rank."""
 
-from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,8 +12,7 @@ _COLUMNS = 8
 _OWNED = 7
 
 
-@dataclass(frozen=True, slots=True)
-class Heard:
+class Heard(NamedTuple):
     """What the channel remembers of a block until its turn is over."""
 
     number: int

@@ -1,9 +1,8 @@
 """Turn: who speaks and who may read; and the grid of blocks in which a turn is written and heard."""
 
 import struct
-from collections.abc import Iterator
 from dataclasses import dataclass, field
-from functools import cached_property
+from functools import cached_property, lru_cache
 from itertools import chain, pairwise
 from typing import Literal
 
@@ -141,16 +140,28 @@ def reached(turn: Turn, home: list[int]) -> dict[tuple[int, int], set[int]]:
     return {(a, b): {home[b], *(home[c] for c in readers.get(a, ()))} for a, b in turn.pairs()}
 
 
-def blocks_of(speakers: range, inside: range, parties: int) -> Iterator[tuple[int, range]]:
-    """Block number and speakers of every block of `inside` in which somebody speaks, in party order."""
-    step = block_size(parties)
-    first, last = max(inside.start, speakers.start), min(inside.stop, speakers.stop)
+def blocks_of(speakers: range, inside: range, parties: int) -> tuple[tuple[int, range], ...]:
+    """Block number and speakers of every block of `inside` in which somebody speaks, in party order.
+
+    Kept, because turns of one shape are run again and again; by three numbers, as ranges that are equal may have steps
+    that are not.
+    """
+    return _blocks_of(speakers.start, speakers.stop, speakers.step, inside.start, inside.stop, parties)
+
+
+@lru_cache(maxsize=16)
+def _blocks_of(
+    start: int, stop: int, every: int, begin: int, end: int, parties: int
+) -> tuple[tuple[int, range], ...]:  # fmt: skip
+    step, found = block_size(parties), []
+    first, last = max(begin, start), min(end, stop)
     for number in range(first // step, -(-last // step) if last > first else 0):
         low, high = max(first, number * step), min(last, (number + 1) * step)
-        skipped = -(-(low - speakers.start) // speakers.step)
-        block = range(speakers.start + skipped * speakers.step, high, speakers.step)
+        skipped = -(-(low - start) // every)
+        block = range(start + skipped * every, high, every)
         if block:
-            yield number, block
+            found.append((number, block))
+    return tuple(found)
 
 
 def blocks_said(turn: Turn, parties: int) -> list[range]:

@@ -13,26 +13,26 @@ CHUNK = 512
 
 @kernel
 def told(
-    new: Array, vector: Array, block: int, gaps: int, radii: Array, symbols: Array, room: Array, sums: Array
+    new: Array, memory: Array, vector: Array, block: int, gaps: int, radii: Array, symbols: Array, room: Array
 ) -> Any:  # fmt: skip
-    """Sums of squares of what is told and of what is lost; how many symbols there are. vector: the memory, and then
-    what it becomes. gaps: between points. room: float32 (2, CHUNK), sums: float64 (2, LANES), scratch.
+    """Sums of squares of what is told and of what is lost; how many symbols there are. vector: what the memory becomes.
+    gaps: between points. room: float64 (2, CHUNK + LANES), scratch.
     """
     said, missed = room[0], room[1]
     step, fill = f64(2) / f64(gaps), i64(0)
     for place in range(radii.size):
-        fresh, known = new[place * block :][:block], vector[place * block :][:block]
+        fresh, known = new[place * block :][:block], memory[place * block :][:block]
         top = u32(0)
         for j in range(fresh.size):
             here = both(bits_of(fresh[j] - known[j]), MAGNITUDE)
             top = here if here > top else top
         radii[place] = float_of(top)
-    for lane in range(LANES):
-        sums[0, lane] = f64(0)
-        sums[1, lane] = f64(0)
+    for lane in range(CHUNK, CHUNK + LANES):
+        said[lane] = f64(0)
+        missed[lane] = f64(0)
     for start in range(0, new.size, CHUNK):
         stop = min(start + CHUNK, new.size)
-        fresh, known = new[start:stop], vector[start:stop]
+        fresh, known, after = new[start:stop], memory[start:stop], vector[start:stop]
         begin = start
         while begin < stop:
             place = begin // block
@@ -41,7 +41,7 @@ def told(
             some, old, told_here = fresh[first : first + count], known[first : first + count], said[first:]
             if radii[place] == f32(0):
                 for j in range(count):
-                    told_here[j] = f32(0)
+                    told_here[j] = f64(0)
             else:
                 wide = f64(radii[place])
                 factor = f64(gaps) / (f64(2) * wide)
@@ -49,19 +49,20 @@ def told(
                 for j in range(count):
                     levels[j] = u8(i32((f64(some[j] - old[j]) + wide) * factor + f64(0.5)))
                 for j in range(count):
-                    told_here[j] = f32(wide * (f64(levels[j]) * step - f64(1)))
+                    told_here[j] = f64(f32(wide * (f64(levels[j]) * step - f64(1))))
                 fill += count
             begin = end
         for j in range(stop - start):
-            known[j] += said[j]
-            missed[j] = fresh[j] - known[j]
+            after[j] = known[j] + f32(said[j])
+            missed[j] = f64(fresh[j] - after[j])
         for j in range(stop - start, CHUNK):
-            said[j] = f32(0)
-            missed[j] = f32(0)
+            said[j] = f64(0)
+            missed[j] = f64(0)
         for which in range(2):
-            line, values = sums[which], room[which]
+            values = room[which]
+            line = values[CHUNK:]
             for group in range(u64((stop - start + LANES - 1) // LANES)):
                 for lane in range(u64(LANES)):
-                    here = f64(values[group * u64(LANES) + lane])
+                    here = values[group * u64(LANES) + lane]
                     line[lane] += here * here
-    return folded(sums[0]), folded(sums[1]), fill
+    return folded(said[CHUNK:]), folded(missed[CHUNK:]), fill

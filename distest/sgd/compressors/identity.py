@@ -1,7 +1,7 @@
 """Identity: the vector itself, in single or half precision."""
 
 from dataclasses import dataclass
-from typing import ClassVar, Literal
+from typing import Any, ClassVar, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,6 +13,10 @@ from distest.kernels import bitpack
 from distest.sgd.compressor import Compressor
 from distest.sgd.problem import Vector
 
+_SENT: dict[int, np.dtype[Any]] = {
+    4: np.dtype(">u4"),
+    2: np.dtype(">u2"),
+}  # most significant byte first, by bytes of a coordinate
 _ROUNDING = {"float32": 0.0, "float16": 2.0**-22, "bfloat16": 2.0**-16}  # squared relative error, normal numbers
 
 
@@ -30,7 +34,7 @@ class Identity(Compressor):
     def encode(self, x: Vector, worker: int, coins: Coins) -> Messages:
         words = self._rounded(x)
         data = np.empty(words.nbytes + bitpack.SPARE, np.uint8)
-        data[: words.nbytes].view(words.dtype.newbyteorder(">"))[...] = words  # most significant byte first
+        data[: words.nbytes].view(_SENT[words.itemsize])[...] = words
         data[words.nbytes :] = 0
         return Messages(data, 8 * words.nbytes, 1, 8 * words.nbytes)
 
@@ -43,7 +47,7 @@ class Identity(Compressor):
         width = 32 if self.precision == "float32" else 16
         n_bits = out.size * width
         start = reader.need(n_bits)
-        words = bitpack.cut(reader.raw()[0], start, n_bits)[: n_bits // 8].view(f">u{width // 8}")
+        words = bitpack.cut(reader.raw()[0], start, n_bits)[: n_bits // 8].view(_SENT[width // 8])
         reader.took(1, n_bits)
         if self.precision == "float16":
             out[...] = words.astype(np.uint16).view(np.float16)
