@@ -61,7 +61,7 @@ def coded(compressor: Compressor, x: Vector) -> tuple[Vector, int]:
 def methods() -> list[dict[str, Any]]:
     """Every method, and the mean over every exchange with every compressor."""
     short = {
-        name: {"inner": 5} if "inner" in catalog.options("method", name) else {} for name in catalog.names("method")
+        name: {"inner": 4} if "inner" in catalog.options("method", name) else {} for name in catalog.names("method")
     }
     every: list[dict[str, Any]] = [{"name": name, **options} for name, options in short.items()]
     for exchange in catalog.names("exchange"):

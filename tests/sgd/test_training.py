@@ -276,10 +276,13 @@ def test_a_budget_goes_to_all_that_take_one() -> None:
         spread([{"name": "qsgd"}], "density", 0.1)
 
 
+LIKE_ADAM = ("comp_ams", "one_bit_adam", "zero_one_adam", "diloco", "sparseloco", "cada", "qadam", "streaming_diloco")
+
+
 @pytest.mark.parametrize("name", catalog.names("method"))
 def test_every_method_trains_and_is_audited(name: str, tmp_path: Path) -> None:
     steps = 2 if issubclass(catalog.find("method", name), Asynchronous) else 60  # rounds of a hundred updates
-    rate = 0.003 if name in ("comp_ams", "one_bit_adam", "zero_one_adam", "diloco", "sparseloco") else 0.1  # of Adam
+    rate = 0.003 if name in LIKE_ADAM else 0.1
     local = {"inner": 5} if issubclass(catalog.find("method", name), LocalSgd) else {}
     record, series, board = trained(True, method={"name": name, **local}, problem="softmax", steps=steps, rate=rate)
     assert series[-1]["loss"] < 0.9 * series[0]["loss"]
