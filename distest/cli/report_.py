@@ -52,32 +52,39 @@ def command(
 
     RUNS are folders of `distest learn`, `train` or `compare`, or their files of records. The page is one file that
     asks no network. It runs nothing: every number comes from a record. The ending of the file says its format where
-    --format does not: .md has the tables of the page, .csv and .parquet every record as a row.
+    --format does not: .md has the tables of the page, .csv and .parquet every record as a row. What is an alarm on the
+    page, such as a failed audit, is one for the exit code as well.
     """
     from distest.runs import ConflictWarning, Runs
 
     kind = form or _KINDS.get(out.suffix if out else "", "html")
     path = out or Path(f"report.{kind}")
-    with warnings.catch_warnings(action="ignore", category=ConflictWarning):  # the page has them as alarms
+    with warnings.catch_warnings(record=True) as told:
+        warnings.simplefilter("always", ConflictWarning)
         runs = Runs.read(paths)
+    alarms = [str(one.message) for one in told]
     aim = _target(target)
     if kind == "csv":
         runs.to_csv(_beside(path))
     elif kind == "parquet":
         runs.to_parquet(_beside(path))
     else:
-        _write(path, _text(runs, paths, aim, title, audited, kind))
+        material, text = _text(runs, paths, aim, title, audited, kind)
+        alarms += material.audits.wrong if material.audits else ()
+        _write(path, text)
     click.echo(f"report: {path}")
     if figures is not None:
         drawn = runs.figures(figures)
         click.echo(f"figures: {', '.join(map(str, drawn)) or 'none, the runs have nothing to draw'}")
-    return 0
+    for sentence in alarms:
+        click.echo(f"distest: {sentence}", err=True)
+    return 1 if alarms else 0
 
 
 def _text(
     runs: "Runs", paths: Sequence[Path], target: "Target | None", title: str | None, audited: bool, kind: str
-) -> str:
-    """The page, or its tables as Markdown."""
+) -> "tuple[Material, str]":
+    """What was gathered, and the page that it makes, or its tables as Markdown."""
     from distest.errors import require
 
     made_by = shlex.join(["distest", *sys.argv[1:]])
@@ -85,11 +92,13 @@ def _text(
         require("a report", "scipy")
         from analysis.report.markdown import markdown
 
-        return markdown(gather(runs, paths, target, audited), title, made_by)
+        material = gather(runs, paths, target, audited)
+        return material, markdown(material, title, made_by)
     require("a page", "jinja2", "plotly", "scipy")
     from analysis.report.page import page
 
-    return page(gather(runs, paths, target, audited), title, made_by)
+    material = gather(runs, paths, target, audited)
+    return material, page(material, title, made_by)
 
 
 def gather(runs: "Runs", paths: Sequence[Path], target: "Target | None", audited: bool) -> "Material":

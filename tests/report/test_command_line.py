@@ -49,7 +49,7 @@ def test_two_results_of_one_run_are_an_alarm(learned: Path, tmp_path: Path) -> N
     twice = {**found[0], "l1": found[0]["l1"] * 2, "estimate_sha256": "0" * 64}
     for record in [*found, found[1], twice]:
         records.append(tmp_path / "records.jsonl", record)
-    run(["report", str(tmp_path), "-o", str(tmp_path / "r.html")])
+    assert run(["report", str(tmp_path), "-o", str(tmp_path / "r.html")]) == 1
     text = (tmp_path / "r.html").read_text("utf-8")
     assert "nothing below should be trusted" in text
     assert text.count("one run, two results") == 1
@@ -58,18 +58,19 @@ def test_two_results_of_one_run_are_an_alarm(learned: Path, tmp_path: Path) -> N
     assert "nothing below should be trusted" not in (tmp_path / "r.html").read_text("utf-8")
 
 
-def test_a_failed_audit_is_an_alarm(trained: Path, tmp_path: Path) -> None:
+def test_a_failed_audit_is_an_alarm(trained: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     shutil.copytree(trained, tmp_path / "run")
     board = tmp_path / "run" / "boards" / records.load(trained)[4]["board"]
     data = bytearray(board.read_bytes())
     data[-40] ^= 4
     board.write_bytes(data)
-    run(["report", str(tmp_path / "run"), "-o", str(tmp_path / "r.html"), "--audit"])
+    assert run(["report", str(tmp_path / "run"), "-o", str(tmp_path / "r.html"), "--audit"]) == 1
+    assert capsys.readouterr().err.startswith(f"distest: {tmp_path / 'run'}, record 5 (")
     text = (tmp_path / "r.html").read_text("utf-8")
     assert "Alarms" in text
     assert text.count("<li>The audit of") == 1
     assert "record 5 (" in text
-    run(["report", str(trained), "-o", str(tmp_path / "r.html"), "--audit"])
+    assert run(["report", str(trained), "-o", str(tmp_path / "r.html"), "--audit"]) == 0
     assert "9 transcripts replayed" in (tmp_path / "r.html").read_text("utf-8").replace("\n", " ")
 
 
