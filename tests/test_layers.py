@@ -71,7 +71,7 @@ MAY: dict[str, set[str]] = {
     "distest.__main__": GROUND | {"distest.cli", "distest.launch", "distest.rank", "distest.records"},
     "distest": {"distest.api"},
     "protocols": LEARNING - {"distest.data"} | {"distest.learning"},
-    "analysis": {"distest.records"},
+    "analysis": {"distest.records", "distest.toml"},
 }
 ALONE = "protocols"  # the files of this folder do not import each other
 LAZY = ("distest.wire.mpi", "distest.kernels.jit")  # heavy: imported inside functions only, so that a start is light

@@ -139,9 +139,10 @@ def test_lists_and_ranges() -> None:
 
 
 def test_toml_is_read_as_it_was_written(tmp_path: Path) -> None:
-    table = {"a": 1, "b": 1e-7, "c": [1.5, True, 'x "y" \\ é'], "d": {"e.f": {"g": []}, "h": -2}}
+    table = {"a": 1, "b": 1e-7, "c": [1.5, True, 'x "y" \\ é 😀 \x7f\n'], "d": {"e.f": {"g": []}, "h": -2}}
     (tmp_path / "x.toml").write_text(toml.text(table), encoding="utf-8")
     assert read_toml(tmp_path / "x.toml") == table
+    assert toml.given({"a": None, "b": [{"c": None, "d": (1,)}]}) == {"b": [{"d": [1]}]}
     with pytest.raises(UsageError, match="None cannot be written as TOML"):
         toml.text({"a": None})
 

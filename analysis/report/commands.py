@@ -6,6 +6,8 @@ import shlex
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from distest import toml
+
 Row = dict[str, Any]
 
 _LEARN = ("n", "m", "s", "loss", "sampling", "generator")
@@ -99,19 +101,4 @@ def _text(value: Any) -> str:
 
 def _toml(value: Any) -> str:
     """A value as TOML has it; a bare word for a string that is one."""
-    if isinstance(value, bool):
-        return str(value).lower()
-    if isinstance(value, dict):
-        inside = ", ".join(f"{key} = {_inline(v)}" for key, v in value.items() if v is not None)
-        return "{" + inside + "}"
-    if isinstance(value, list | tuple):
-        return "[" + ", ".join(map(_inline, value)) + "]"
-    return value if isinstance(value, str) else repr(value)
-
-
-def _inline(value: Any) -> str:
-    """A value inside a table or a list, where strings have quotes."""
-    if isinstance(value, str):
-        escaped = value.replace("\\", "\\\\").replace('"', '\\"')
-        return f'"{escaped}"'
-    return _toml(value)
+    return value if isinstance(value, str) else toml.inline(toml.given(value))

@@ -158,11 +158,4 @@ def changed(spec: TrainSpec) -> dict[str, Any]:
     plain = msgspec.structs.asdict(spec)
     if plain["epochs"]:
         plain["steps"] = usual["steps"]
-    return {key: _told(value) for key, value in plain.items() if value != usual[key]}
-
-
-def _told(value: Any) -> Any:
-    """A value without options that are None, which is their usual value and not in TOML."""
-    if isinstance(value, dict):
-        return {key: _told(each) for key, each in value.items() if each is not None}
-    return [_told(each) for each in value] if isinstance(value, list | tuple) else value
+    return {key: toml.given(value) for key, value in plain.items() if value != usual[key]}

@@ -3,11 +3,14 @@
 import shlex
 from pathlib import Path
 
+import msgspec
 import pytest
 
-from analysis.report.commands import command_of
+from analysis.report.commands import _USUAL, command_of
 from distest import records
 from distest.cli.main import run
+from distest.spec import LearnSpec
+from distest.train_spec import TrainSpec
 
 CASES = [
     "learn --protocol grouping:bits=2,shift=true --n 8 --m 60 --distribution zipf:exponent=1.2 --loss l1 --repeats 2",
@@ -30,3 +33,11 @@ def test_the_command_of_a_point_gives_its_records_again(words: str, tmp_path: Pa
     again = records.load(tmp_path / "b")
     same = ("spec", "spec_hash", "seed", "repeat", "digest", "payload_bits")
     assert [[record[key] for key in same] for record in again] == [[record[key] for key in same] for record in first]
+
+
+def test_what_a_command_leaves_out_is_what_specs_take_as_usual() -> None:
+    for spec in (LearnSpec, TrainSpec):
+        defaults = {field.name: field.default for field in msgspec.structs.fields(spec)} | {"milestones": []}
+        told = {key: value for key, value in _USUAL.items() if key in defaults}
+        assert len(told) > 3
+        assert told == {key: defaults[key] for key in told}
