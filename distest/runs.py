@@ -228,8 +228,14 @@ class Runs(Sequence[Record]):
         require("a figure", "matplotlib")
         from analysis import figures
 
-        drawn = figures.error_against_bits(list(self), Path(folder), formats)
-        return drawn + figures.loss_against_bits(list(self), self.points(), Path(folder), formats)
+        drawn: list[Path] = []
+
+        def draw(out: Path) -> None:
+            drawn.extend(figures.error_against_bits(list(self), out, formats))
+            drawn.extend(figures.loss_against_bits(list(self), self.points(), out, formats))
+
+        _written(folder, draw)
+        return drawn
 
     def bibtex(self) -> str:
         """The papers behind the protocols, methods and their parts in these records, as BibTeX."""

@@ -250,7 +250,8 @@ def check(table: Table) -> LearnSpec:
         raise UsageError(f"no protocol was named; known: {', '.join(catalog.names('protocol'))}")
     spec = converted(table, LearnSpec)
     if (spec.distribution is None) == (spec.data is None):
-        raise UsageError("give either a distribution or data to learn, and not both")
+        given = "neither" if spec.data is None else "both"
+        raise UsageError(f"give either a distribution, such as uniform, or data to learn, and not both: got {given}")
     if spec.repeats < 1:
         raise UsageError(f"a run has at least one repeat, got repeats={spec.repeats}")
     return spec

@@ -211,8 +211,8 @@ def test_a_misspelt_key_names_the_nearest(key: str, nearest: str | None) -> None
 
 def test_either_a_distribution_or_data_is_given() -> None:
     neither = {k: v for k, v in PLAIN.items() if k != "distribution"}
-    for table in (neither, {**PLAIN, "data": "departures"}):
-        with pytest.raises(UsageError, match="give either a distribution or data to learn, and not both"):
+    for table, got in ((neither, "neither"), ({**PLAIN, "data": "departures"}, "both")):
+        with pytest.raises(UsageError, match=f"give either a distribution.* or data to learn, and not both: got {got}"):
             checked(table)
     assert checked({**neither, "data": "departures"}).data == {"name": "departures"}
 

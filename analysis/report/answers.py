@@ -43,8 +43,8 @@ def fewest(judged: Judged) -> str:
     sentence = f"{said} {reach} {aim} with {words.bits(best.bits.value)}"
     rest = [row for row in judged.rows if not row.censored and row not in equal]
     if rest:
-        ratio = rest[-1].bits.value / best.bits.value
-        sentence += f"; {rest[-1].method} needs {words.times(ratio)} as many"
+        most, least = rest[-1].bits.value, best.bits.value
+        sentence += f"; {rest[-1].method} needs {f'{words.times(most / least)} as many' if least else words.bits(most)}"
     return sentence + "."
 
 

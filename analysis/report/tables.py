@@ -58,7 +58,8 @@ def _verdict_row(judged: Judged, row: Verdict, best: float, width: int) -> list[
     else:
         ends = "" if row.bits.low is None else f", 95 %: {words.exact(row.bits.low)} to {_end(row.bits.high)}"
         reached = in_bits(row.bits.value, ends)
-        ratio = Cell(words.times(row.bits.value / best), row.bits.value / best, "", "number")
+        times = row.bits.value / best if best else None  # some are there before a bit is sent
+        ratio = Cell(words.times(times), times, "", "number")
     per = whole / first["m"] if learn else mean_of(row.point.records, "bits_per_coordinate")
     cells = [text(row.method), text(row.setting or NOTHING), reached, ratio, counted(per), between(row.value)]
     cells.append(Cell(f"{row.reached} of {runs}", row.reached / runs, "", "number"))

@@ -98,6 +98,19 @@ def test_figures_for_a_paper_and_its_sources(learned: Path, trained: Path, tmp_p
     assert "BibTeX" in (tmp_path / "r.html").read_text("utf-8")
 
 
+def test_a_target_that_is_met_before_a_bit_is_sent_has_no_ratios(trained: Path, tmp_path: Path) -> None:
+    for name in ("r.html", "r.md"):
+        assert run(["report", str(trained), "-o", str(tmp_path / name), "--target", "loss=1000"]) == 0
+    assert " with 0 bit." in (tmp_path / "r.md").read_text("utf-8")
+
+
+def test_a_folder_for_figures_that_is_a_file_is_one_sentence(trained: Path, tmp_path: Path) -> None:
+    pytest.importorskip("matplotlib")
+    (tmp_path / "file").write_text("")
+    with pytest.raises(UsageError, match=r"file cannot be written \(File exists\)"):
+        run(["report", str(trained), "-o", str(tmp_path / "r.html"), "--figures", str(tmp_path / "file")])
+
+
 def test_runs_of_which_nothing_was_booked_are_shown_without_bits(tmp_path: Path) -> None:
     out = tmp_path / "fast"
     run(["train", "--problem", "quadratic:points=40,columns=6", "--steps", "4", "--fast", "--out", str(out)])
