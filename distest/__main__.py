@@ -7,8 +7,8 @@ ONE_THREAD = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
 
 
 def main() -> None:
-    """Run the command. Exit code 0 when all went well, 1 for a failed audit or a broken run, 2 for bad input, 3 for
-    training that has left the finite numbers."""
+    """Run the command. Exit code 0 when all went well, 1 for a failed audit, an alarm or a broken run, 2 for bad input,
+    3 for training that has left the finite numbers."""
     for name in ONE_THREAD:  # before numpy is there: products of matrices have other bits on several threads
         os.environ[name] = "1"
     from distest.rank import guarded, leave
