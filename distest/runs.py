@@ -68,6 +68,9 @@ class Runs(Sequence[Record]):
         except records.RecordError as error:
             raise UsageError(str(error)) from None
         found = cls(parts)
+        for part in parts:
+            if part.records and "spec_hash" not in part.records[0]:  # a series, or the trials of a search
+                raise UsageError(f"{part.path} holds no records of runs; name its folder, or {records.FILE} in it")
         if not found:
             named = ", ".join(str(part.path) for part in parts)
             raise UsageError(f"{named} holds no record: no run was finished; run it once more")

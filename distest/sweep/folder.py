@@ -158,6 +158,8 @@ class Folder:
         for name in (FILE, DIVERGED):
             self._whole_lines(name)
             for record in self._rows(name):
+                if "sweep" not in record:
+                    raise UsageError(f"{self.path} holds records that are not of this sweep; give another --out")
                 place = place_of(record)
                 self._note(place, columns(record))
                 if name == DIVERGED:

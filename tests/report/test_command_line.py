@@ -118,6 +118,11 @@ def test_runs_of_which_nothing_was_booked_are_shown_without_bits(tmp_path: Path)
     assert "Nothing was booked" in (tmp_path / "r.html").read_text("utf-8")
 
 
+def test_a_series_is_no_file_of_records(trained: Path) -> None:
+    with pytest.raises(UsageError, match=r"series\.jsonl holds no records of runs; name its folder"):
+        run(["report", str(trained / "series.jsonl")])
+
+
 def test_bad_input_is_one_sentence(learned: Path, tmp_path: Path) -> None:
     (tmp_path / "empty").mkdir()
     (tmp_path / "empty" / "records.jsonl").write_text("")

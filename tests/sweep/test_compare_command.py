@@ -92,6 +92,26 @@ def test_a_folder_of_something_else_is_refused(capsys: pytest.CaptureFixture[str
     spec.write_text(SPEC.replace("repeats = 2", "repeats = 3"))
     with pytest.raises(UsageError, match="belongs to another sweep"):
         compared(capsys, spec, "--out", out, "--resume")
+    spec.write_text(SPEC)
+    run(
+        [
+            "learn",
+            "--protocol",
+            "full_sample",
+            "--n",
+            "8",
+            "--m",
+            "9",
+            "--distribution",
+            "zipf",
+            "--no-figures",
+            "--out",
+            str(out),
+        ]
+    )
+    with pytest.raises(UsageError, match="holds records that are not of this sweep"):
+        compared(capsys, spec, "--out", out, "--resume")
+    (out / records.FILE).write_bytes(before)
     (out / "spec.toml").unlink()
     with pytest.raises(UsageError, match="records of something else"):
         compared(capsys, spec, "--out", out, "--resume")
