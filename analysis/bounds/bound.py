@@ -17,6 +17,8 @@ BAYES_RATIO = (
     "supremum over p; mean bits must include every announced length, flag and coin, and the comparison "
     "must allow for the Monte Carlo error of what was measured"
 )
+GRIDS = 64
+"""How many grids of priors are kept, so that the bounds along a curve make each once."""
 LIMIT_RATIO = "no: a limit without a remainder term, it shows the shape and is not a bound at finite size"
 
 

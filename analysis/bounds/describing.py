@@ -8,12 +8,13 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
 
 from analysis.bounds.assouad import binary_entropy
-from analysis.bounds.bound import Bound, Loss, Unit, check_sizes
+from analysis.bounds.bound import GRIDS, Bound, Loss, Unit, check_sizes
 
 Floats = NDArray[np.float64]
 
@@ -152,6 +153,7 @@ def subsets_error(n: int, loss: Loss, bits_total: float, t_max: int | None = Non
     return _fano(float(errors[best]), loss, loss, {**constants, "bits": float(bits_total)}, t_max)
 
 
+@lru_cache(maxsize=GRIDS)
 def _sets(n: int, t_max: int | None) -> _Sets:
     """Return a grid of set sizes t and exchanges i0; any grid gives valid bounds."""
     top = n - 1 if t_max is None else min(n - 1, t_max)

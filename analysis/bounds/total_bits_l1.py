@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from functools import cache, cached_property, lru_cache
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from analysis.bounds.bound import BAYES_RATIO, Bound, check_sizes
+from analysis.bounds.bound import BAYES_RATIO, GRIDS, Bound, check_sizes
 from analysis.bounds.divergence import kappa2
 from analysis.bounds.prior import half_widths, pair_sub_domains
 
@@ -51,7 +52,7 @@ def G(A: ArrayLike, D: ArrayLike, overlap: bool = True) -> Floats:
 
 def _piece(start: Floats, stop: Floats, A: Floats, D: Floats, overlap: bool) -> Floats:
     """Integrate half the integrand of G from start to stop, elementwise."""
-    nodes, weights = np.polynomial.legendre.leggauss(_NODES)
+    nodes, weights = _gauss()
     total = np.zeros(start.shape)
     for node, weight in zip(nodes, weights, strict=True):
         h = start + 0.5 * (stop - start) * (1.0 + node)
@@ -62,7 +63,12 @@ def _piece(start: Floats, stop: Floats, A: Floats, D: Floats, overlap: bool) -> 
     return np.asarray(0.25 * (stop - start) * total, dtype=np.float64)
 
 
-@dataclass(frozen=True, slots=True)
+@cache
+def _gauss() -> tuple[Floats, Floats]:
+    return np.polynomial.legendre.leggauss(_NODES)
+
+
+@dataclass(frozen=True)
 class PairGrid:
     """All pair priors that are tried: n_sub (k, 1) and D (1, l), both float64."""
 
@@ -80,9 +86,14 @@ class PairGrid:
     def trace_per_bit(self) -> Floats:
         """Bound the Fisher trace bought by one expected bit by kappa2(M) ln 2 / (n' (1 - D)), s = 1."""
         room = self.n_sub * (1.0 - self.D)
-        return kappa2(self.n_sub / (1.0 - self.D)) * math.log(2.0) / room
+        return self._kappa2 * math.log(2.0) / room
+
+    @cached_property
+    def _kappa2(self) -> Floats:
+        return kappa2(self.n_sub / (1.0 - self.D))
 
 
+@lru_cache(maxsize=GRIDS)
 def pair_grid(n: int) -> PairGrid:
     """Return the pair priors with n' of `pair_sub_domains` and D of `half_widths`."""
     sizes = np.asarray(pair_sub_domains(n), dtype=np.float64)

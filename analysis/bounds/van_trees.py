@@ -10,17 +10,19 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from functools import cached_property, lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
 
+from analysis.bounds.bound import GRIDS
 from analysis.bounds.divergence import kappa, kappa2
 from analysis.bounds.prior import haar_directions, haar_peak, haar_sub_domains, half_widths
 
 Floats = NDArray[np.float64]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class HaarGrid:
     """All priors that are tried, one per entry: n_sub, a, D, directions d and h_a as float64 arrays."""
 
@@ -40,6 +42,14 @@ class HaarGrid:
         """d J = d pi^2 n'^2 h_a^2 / D^2, the Fisher information of the prior over all directions."""
         return self.directions * (math.pi * self.n_sub * self.peak / self.D) ** 2
 
+    @cached_property
+    def kappa(self) -> Floats:
+        """kappa_1 = kappa2(M) / 2 and kappa_a = kappa(M) for a >= 2."""
+        found = kappa(self.ratio)
+        finest = self.a == 1.0
+        found[finest] = 0.5 * kappa2(self.ratio[finest])
+        return found
+
     def constants(self, index: int) -> dict[str, float]:
         """Return the parameters of one prior under the names that `draw_cos2_haar` uses."""
         return {
@@ -50,6 +60,7 @@ class HaarGrid:
         }
 
 
+@lru_cache(maxsize=GRIDS)
 def haar_grid(n: int) -> HaarGrid:
     """Return every prior with n' of `haar_sub_domains`, 2^a dividing n' and D of `half_widths`."""
     pairs = [(size, a) for size in haar_sub_domains(n) for a in range(1, size.bit_length()) if size % 2**a == 0]
@@ -74,15 +85,8 @@ def trace_of_fixed_bits(grid: HaarGrid, m: int, s: int, bits_per_server: int) ->
 
 
 def trace_per_bit(grid: HaarGrid) -> Floats:
-    """Bound the Fisher trace bought by one bit of expected transcript by kappa_a M ln 2 (s = 1).
-
-    kappa_1 = kappa2(M) / 2 and kappa_a = kappa(M) for a >= 2: Proposition 6.2.
-    """
-    ratio = grid.ratio
-    rate = kappa(ratio)
-    finest = grid.a == 1.0
-    rate[finest] = 0.5 * kappa2(ratio[finest])
-    return rate * ratio * math.log(2.0)
+    """Bound the Fisher trace bought by one bit of expected transcript by kappa_a M ln 2 (s = 1): Proposition 6.2."""
+    return grid.kappa * grid.ratio * math.log(2.0)
 
 
 def bayes_risks(grid: HaarGrid, trace: Floats) -> Floats:

@@ -5,6 +5,7 @@ import shlex
 import sys
 import warnings
 from collections.abc import Iterable, Iterator, Sequence
+from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -103,6 +104,7 @@ def _text(
 
 def gather(runs: "Runs", paths: Sequence[Path], target: "Target | None", audited: bool) -> "Material":
     """What a page is made of."""
+    from analysis import sources
     from analysis.report.material import Material
 
     beside = [(path if path.is_dir() else path.parent) / "spec.toml" for path in paths]
@@ -114,10 +116,10 @@ def gather(runs: "Runs", paths: Sequence[Path], target: "Target | None", audited
         series=runs.points(),
         asked=asked,
         conflicts=[str(conflict) for conflict in runs.conflicts()],
-        transcripts=list(_transcripts(runs)),
+        transcripts=list(_transcripts(runs, rows)),
         methods=explained(rows),
-        bibtex=runs.bibtex(),
-        audits=_audit(runs) if audited else None,
+        bibtex=sources.bibtex(rows),
+        audits=_audit(runs, rows) if audited else None,
         target=target,
     )
 
@@ -142,15 +144,16 @@ def _target(text: str | None) -> "Target | None":
     return Target(key, value, "as asked by --target")
 
 
-def _boards(runs: "Runs") -> Iterator[tuple[Path, Row, int]]:
-    """Folder, record and number of every run that kept its board."""
+def _boards(runs: "Runs", rows: Iterable[Row]) -> Iterator[tuple[Path, Row, int]]:
+    """Folder, record and number of every run that kept its board. rows: all records, which are decoded once."""
+    following = iter(rows)
     for part in runs.parts:
-        for number, record in enumerate(part.records, 1):
+        for number, record in enumerate(islice(following, len(part.records)), 1):
             if part.path is not None and "board" in record:
                 yield part.path.parent, record, number
 
 
-def _transcripts(runs: "Runs") -> "Iterator[Transcript]":
+def _transcripts(runs: "Runs", rows: Iterable[Row]) -> "Iterator[Transcript]":
     """The first kept board of each method, as its blocks."""
     from analysis.report.material import Said, Transcript
     from distest import records
@@ -158,7 +161,7 @@ def _transcripts(runs: "Runs") -> "Iterator[Transcript]":
     from distest.wire.turn import blocks_said
 
     drawn: set[str] = set()
-    for folder, record, _ in _boards(runs):
+    for folder, record, _ in _boards(runs, rows):
         path = folder / "boards" / Path(str(record["board"])).name
         if record["label"] in drawn or not path.exists() or path.stat().st_size > BYTES_MOST:
             continue
@@ -174,7 +177,7 @@ def _transcripts(runs: "Runs") -> "Iterator[Transcript]":
             return
 
 
-def _audit(runs: "Runs") -> "Audits":
+def _audit(runs: "Runs", rows: Iterable[Row]) -> "Audits":
     """Replay what kept its board."""
     from analysis.report.material import Audits
     from distest import audit
@@ -182,7 +185,7 @@ def _audit(runs: "Runs") -> "Audits":
     from distest.cli.progress import progress
 
     running.import_from_here()
-    kept = list(_boards(runs))
+    kept = list(_boards(runs, rows))
     wrong = []
     with progress("transcripts", len(kept), True) as step:
         for folder, record, number in kept:
