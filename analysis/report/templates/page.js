@@ -122,6 +122,7 @@
     }], { ...base, margin: { ...base.margin, t: 4 }, height, xaxis: { ...base.xaxis, ...category, nticks: narrow() ? 5 : 15 }, yaxis: { ...base.yaxis, ...category, autorange: "reversed" } }, quiet);
   };
   const draw = (id) => {
+    library();
     const figure = document.getElementById(id);
     const plot = figure.querySelector(".plot");
     if (figures[id].heat) { heat(id, plot); return; }
@@ -151,6 +152,13 @@
       swatch.innerHTML = `<line x1="1" x2="25" y1="6" y2="6" stroke="${color}" stroke-width="1.8" stroke-dasharray="${dash}"/>${glyph ? `<path d="${glyph}" fill="${color}"/>` : ""}`;
     }
   };
+  // plotly is most of the page: it is run before the first figure is drawn, when the rest can be read already
+  function library() {
+    if (window.Plotly) return;
+    const script = document.createElement("script");
+    script.textContent = document.getElementById("plotly").textContent;
+    document.head.append(script);
+  }
   // a figure is drawn when it comes near the window, one after another
   const drawn = new Set();
   let queue = [];
