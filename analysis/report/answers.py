@@ -44,7 +44,9 @@ def fewest(judged: Judged) -> str:
     rest = [row for row in judged.rows if not row.censored and row not in equal]
     if rest:
         most, least = rest[-1].bits.value, best.bits.value
-        sentence += f"; {rest[-1].method} needs {f'{words.times(most / least)} as many' if least else words.bits(most)}"
+        setting = ", at the cheapest setting that was run," if judged.problem.kind == "learn" else ""
+        many = f"{words.times(most / least)} as many" if least else words.bits(most)
+        sentence += f"; {rest[-1].method}{setting} needs {many}"
     return sentence + "."
 
 

@@ -127,14 +127,19 @@ def problems(records: Iterable[Row], series: Mapping[str, Sequence[Row]]) -> lis
 
 
 def _searched(found: Sequence[Point]) -> list[Target]:
-    """The targets of the sweep that made the points, the most frequent first; l2 is told by its square."""
+    """The targets of the sweep, or of the search for rates, that made the points, the most frequent first; l2 is told
+    by its square."""
     told = Counter(
         (key, value) for point in found for key, value in point.first.get("plan", {}).get("target", {}).items()
     )
     squared = {"l2": "l2_squared"}
-    return [
+    swept = [
         Target(squared.get(key, key), value**2 if key in squared else value, "as the sweep asks")
         for (key, value), _ in told.most_common()
+    ]
+    tuned = Counter((point.first.get("tuning") or {}).get("target") for point in found)
+    return swept + [
+        Target("loss", value, "as the search for step sizes asked") for value, _ in tuned.most_common() if value
     ]
 
 

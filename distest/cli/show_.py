@@ -21,7 +21,7 @@ _DIGITS = 32
 @click.command(
     "show",
     epilog=examples(
-        "show run --limit 2",
+        "show run --messages 2",
         "show run --transcript 1 --party 17 --json",
     ),
 )

@@ -116,6 +116,18 @@ def test_the_target_of_a_sweep_is_that_of_its_report(tmp_path: Path) -> None:
     assert shown(verdict.column("bits at target")[0]) == pytest.approx(min(met), rel=1e-12)
 
 
+def test_the_target_of_a_search_for_rates_is_that_of_its_report(tmp_path: Path) -> None:
+    for target, far in (("0.4", True), ("1.0", False)):  # the second is met where all begin, with 0 bits
+        out = tmp_path / target
+        words = f"--problem least_squares --method mean --method qsgd --steps 10 --target {target} --trials 3"
+        run(["tune", *words.split(), "--knob", "none", "--out", str(out)])
+        verdict = table(made(out, tmp_path / "r.html"), "Bits to reach")
+        assert verdict.caption == f"Bits to reach loss {float(target):g}"
+        assert "as the search for step sizes asked" in (tmp_path / "r.html").read_text("utf-8")
+        fewest = min(found for found in map(shown, verdict.column("bits at target")) if found is not None)
+        assert (fewest > 0) is far
+
+
 def test_bits_by_direction_add_up_to_the_payload(trained: Path, tmp_path: Path) -> None:
     split = table(made(trained, tmp_path / "r.html"), "Bits by direction")
     directions = [name for name in ("up", "down, to all", "down, to each", "board", "peers") if name in split.heads]
