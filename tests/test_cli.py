@@ -12,6 +12,7 @@ from typing import Any, NoReturn
 import pytest
 
 from distest import catalog, launch, records
+from distest.cli import tables
 from distest.cli.main import RESERVED
 from distest.learning import population
 from tests import command
@@ -606,3 +607,10 @@ def test_a_case_that_does_not_fit_ends_a_sweep_before_it_starts(distest: Command
     path.write_text(SWEEP.replace("[1, 2]", "[1, 20]"))
     refused(distest("learn", str(path), "--out", str(tmp_path / "out")), "bits")
     assert not (tmp_path / "out").exists()
+
+
+def test_brackets_in_titles_and_notes_of_tables_are_shown(capsys: pytest.CaptureFixture[str]) -> None:
+    tables.show("of [sales]", [{"a[b]": "c[d]"}], 'pip install "distest[train]"')
+    said = capsys.readouterr().out
+    for text in ("of [sales]", "a[b]", "c[d]", '(pip install "distest[train]")'):
+        assert text in said

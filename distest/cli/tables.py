@@ -33,14 +33,14 @@ def show(title: str, rows: Sequence[dict[str, Any]], note: str = "") -> None:
     keys = list(dict.fromkeys(key for row in rows for key in row))
     for key in keys:
         number = all(isinstance(row.get(key), int | float | None) for row in rows)
-        table.add_column(key, justify="right" if number else "left", overflow="fold")
+        table.add_column(escape(key), justify="right" if number else "left", overflow="fold")
     for row in rows:
         table.add_row(*(escape(shown(row.get(key))) for key in keys))  # E[y | x] is no style
     # a rank's stdout is a pseudo-terminal of the launcher's: it says nothing about who reads
     watched = sys.stdout.isatty() and not rank.in_mpi()
     console = Console(width=None if watched else WIDE, force_terminal=watched, highlight=False)
     if title:
-        console.print(title)
+        console.print(title, markup=False)
     console.print(table)
     if note:
-        console.print(f"({note})", soft_wrap=True)
+        console.print(f"({note})", soft_wrap=True, markup=False)
