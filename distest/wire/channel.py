@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from distest.bits import BitReader, Lengths, Messages, Words
 from distest.errors import DistestError, ModelError, PartyError
 from distest.wire.board import Board, Chunk, Post, block_digest, transcript_digest, turn_digest
-from distest.wire.heard import Heard, as_rows, by_owner, packed, unpacked
+from distest.wire.heard import ROW_BITS, Heard, as_rows, by_owner, packed, unpacked
 from distest.wire.ledger import Ledger
 from distest.wire.routes import routes
 from distest.wire.rules import Rules
@@ -261,7 +261,8 @@ class Channel:
 
     def _book_peers(self, turn: Turn, rows: list[tuple[int, ...]], told: list[Chunk]) -> None:
         """Lengths and digests of all messages, and their bits if they are kept, on the referee's rank."""
-        gathered = self._transport.gather(as_rows(rows))
+        where = routes(turn, self.parties, self._transport.size)
+        gathered = self._transport.gather(as_rows(rows), [ROW_BITS * count for count in where.owned])
         kept: list[list[Chunk]] = []
         if self.board is not None:
             cuts = [len(by_owner([chunk])) for chunk in gathered or []]
@@ -269,7 +270,6 @@ class Channel:
             kept = self._transport.swap([told, *elsewhere], cuts or [0] * self._transport.size)
         if gathered is None:
             return
-        where = routes(turn, self.parties, self._transport.size)
         table = by_owner(gathered)[where.order]
         n_bits = table[:, 2]
         self._transport.wire_bytes += int(((n_bits + 7) // 8 + HEADER_BYTES) @ where.travels)

@@ -10,6 +10,7 @@ from distest.wire.board import Chunk
 
 _COLUMNS = 8
 _OWNED = 7
+ROW_BITS = 64 * _OWNED  # of `as_rows`, a message
 
 
 class Heard(NamedTuple):

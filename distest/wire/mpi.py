@@ -4,6 +4,7 @@ import mpi4py
 
 mpi4py.rc.threads = False  # one thread a rank: faster collectives, nothing here needs more
 
+import sys  # noqa: E402
 from typing import Any  # noqa: E402
 
 import numpy as np  # noqa: E402
@@ -33,7 +34,23 @@ class Mpi(Transport):
         """The MPI library behind mpi4py, in its own words (first line)."""
         return MPI.Get_library_version().strip().splitlines()[0].strip(" \0")
 
-    def gather(self, chunk: Chunk) -> list[Chunk] | None:
+    def gather(self, chunk: Chunk, n_bits: list[int] | None = None) -> list[Chunk] | None:
+        if n_bits is not None:
+            return self._gather_letters(chunk, [HEADER_BYTES + (length + 7) // 8 for length in n_bits])
+        return self._gather(chunk)
+
+    def _gather_letters(self, chunk: Chunk, n_bytes: list[int]) -> list[Chunk] | None:
+        """Chunks behind their headers; n_bytes: of both, from each rank."""
+        letter = _letter(chunk)
+        if self.rank != 0:
+            self._comm.Gatherv(letter, None)
+            return None
+        everything = np.empty(sum(n_bytes), np.uint8)
+        self._comm.Gatherv(letter, (everything, n_bytes))
+        self.wire_bytes += sum(n_bytes[1:])
+        return [_opened(found) for found in np.split(everything, np.cumsum(n_bytes)[:-1])]
+
+    def _gather(self, chunk: Chunk) -> list[Chunk] | None:
         mine = np.array([chunk.n_bits], np.int64)
         if self.rank != 0:
             self._comm.Gather(mine, None)
@@ -58,24 +75,28 @@ class Mpi(Transport):
 
     def swap(self, parts: list[list[Chunk]], expected: list[int]) -> list[list[Chunk]]:
         lengths = [np.empty(count if rank != self.rank else 0, np.int64) for rank, count in enumerate(expected)]
-        self._between([np.array([c.n_bits for c in chunks], np.int64) for chunks in parts], lengths)
-        n_bytes = [(n_bits + 7) // 8 for n_bits in lengths]
-        arrived = [np.empty(int(count.sum()) + bitpack.SPARE, np.uint8) for count in n_bytes]
         sent = [
             chunks[0].payload if len(chunks) == 1 else np.concatenate([_NO_BYTES, *(c.payload for c in chunks)])
             for chunks in parts
         ]
-        self._between(sent, [room[: room.size - bitpack.SPARE] for room in arrived])
+        heads = self._into(lengths)
+        leaving = self._out([np.array([c.n_bits for c in chunks], np.int64) for chunks in parts])
+        leaving += self._out(sent)  # right behind their lengths, so that who waits for those finds the rest
+        MPI.Request.Waitall(heads)
+        n_bytes = [(n_bits + 7) // 8 for n_bits in lengths]
+        arrived = [np.empty(int(count.sum()) + bitpack.SPARE, np.uint8) for count in n_bytes]
+        MPI.Request.Waitall(leaving + self._into([room[: room.size - bitpack.SPARE] for room in arrived]))
         found = [_cut(*each) for each in zip(arrived, lengths, n_bytes, strict=True)]
         found[self.rank] = parts[self.rank]
         return found
 
-    def _between(self, sent: list[Any], rooms: list[Any]) -> None:
-        """sent[r] to rank r, into its room for this rank; no message where there is nothing, none to oneself."""
-        others = [rank for rank in range(self.size) if rank != self.rank]
-        waiting = [self._comm.Irecv(rooms[rank], rank) for rank in others if rooms[rank].size]
-        waiting += [self._comm.Isend(sent[rank], rank) for rank in others if sent[rank].size]
-        MPI.Request.Waitall(waiting)
+    def _into(self, rooms: list[Any]) -> list[MPI.Request]:
+        """A message of each other rank into its room; none where there is no room."""
+        return [self._comm.Irecv(room, rank) for rank, room in enumerate(rooms) if rank != self.rank and room.size]
+
+    def _out(self, sent: list[Any]) -> list[MPI.Request]:
+        """sent[r] to rank r; no message where there is nothing, none to oneself."""
+        return [self._comm.Isend(data, rank) for rank, data in enumerate(sent) if rank != self.rank and data.size]
 
     def broadcast(self, chunk: Chunk | None) -> Chunk:
         n_bits = np.array([chunk.n_bits if chunk is not None else 0], np.int64)
@@ -99,8 +120,7 @@ class Mpi(Transport):
         self._comm.Barrier()
 
     def post(self, chunk: Chunk, rank: int, tag: int) -> None:
-        head = np.frombuffer(np.int64(chunk.n_bits).tobytes(), np.uint8)
-        letter = np.concatenate((head, chunk.payload))
+        letter = _letter(chunk)
         self._leaving = [(request, kept) for request, kept in self._leaving if not request.Test()]
         self._leaving.append((self._comm.Isend(letter, rank, tag), letter))
         self.wire_bytes += letter.size
@@ -111,7 +131,7 @@ class Mpi(Transport):
         letter = np.empty(status.Get_count(MPI.BYTE), np.uint8)
         self._comm.Recv(letter, status.Get_source(), status.Get_tag())
         self.wire_bytes += letter.size
-        return status.Get_tag(), Chunk(letter[HEADER_BYTES:], int(letter[:HEADER_BYTES].view(np.int64)[0]))
+        return status.Get_tag(), _opened(letter)
 
     def waiting(self) -> bool:
         return bool(self._comm.Iprobe(MPI.ANY_SOURCE, MPI.ANY_TAG))
@@ -124,6 +144,16 @@ class Mpi(Transport):
     def abort(self, code: int) -> None:
         """End the job on every rank."""
         self._comm.Abort(code)
+
+
+def _letter(chunk: Chunk) -> NDArray[np.uint8]:
+    """A chunk behind its header."""
+    return np.concatenate((np.frombuffer(np.int64(chunk.n_bits).tobytes(), np.uint8), chunk.payload))
+
+
+def _opened(letter: NDArray[np.uint8]) -> Chunk:
+    """What `_letter` made."""
+    return Chunk(letter[HEADER_BYTES:], int.from_bytes(letter[:HEADER_BYTES].tobytes(), sys.byteorder))
 
 
 def _cut(everything: NDArray[np.uint8], n_bits: NDArray[np.int64], n_bytes: NDArray[np.int64]) -> list[Chunk]:

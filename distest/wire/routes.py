@@ -17,13 +17,14 @@ class Routes:
     """Where the messages of `turn.pairs` go, in this order.
 
     home: the rank of each party. ranks: `reached`. order: places in this order among all messages by the rank of their
-    owner. travels: how many ranks each message goes to, int64.
+    owner. travels: how many ranks each message goes to, int64. owned: messages by the rank of their owner.
     """
 
     home: list[int]
     ranks: dict[tuple[int, int], set[int]]
     order: NDArray[np.int64]
     travels: NDArray[np.int64]
+    owned: list[int]
 
 
 def routes(turn: Turn, parties: int, size: int) -> Routes:
@@ -37,4 +38,5 @@ def _routes(readers: Readers, speakers: range, edges: Edges, parties: int, size:
     ranks = reached(turn, home)
     owners = np.array([home[b] for _, b in ranks], np.int64)
     travels = np.array([len(there - {home[a]}) for (a, _), there in ranks.items()], np.int64)
-    return Routes(home, ranks, np.argsort(np.argsort(owners, kind="stable")), travels)
+    owned = np.bincount(owners, minlength=size).tolist()
+    return Routes(home, ranks, np.argsort(np.argsort(owners, kind="stable")), travels, owned)

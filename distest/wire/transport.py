@@ -28,8 +28,11 @@ class Transport(ABC):
         return self.rank == 0
 
     @abstractmethod
-    def gather(self, chunk: Chunk) -> list[Chunk] | None:
-        """All chunks in rank order on rank 0, None elsewhere."""
+    def gather(self, chunk: Chunk, n_bits: list[int] | None = None) -> list[Chunk] | None:
+        """All chunks in rank order on rank 0, None elsewhere.
+
+        n_bits: of each rank's chunk, where every rank knows them, so that chunks need not wait for their headers.
+        """
 
     @abstractmethod
     def allgather(self, chunk: Chunk) -> list[Chunk]:
@@ -83,7 +86,7 @@ class Solo(Transport):
     rank = 0
     size = 1
 
-    def gather(self, chunk: Chunk) -> list[Chunk] | None:
+    def gather(self, chunk: Chunk, n_bits: list[int] | None = None) -> list[Chunk] | None:
         return [chunk]
 
     def allgather(self, chunk: Chunk) -> list[Chunk]:

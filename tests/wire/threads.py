@@ -44,7 +44,7 @@ class Thread(Transport):
         sent = self.meeting.swap(self.rank, (chunk.payload.tobytes(), chunk.n_bits))
         return [Chunk(np.frombuffer(data, np.uint8), n_bits) for data, n_bits in sent]
 
-    def gather(self, chunk: Chunk) -> list[Chunk] | None:
+    def gather(self, chunk: Chunk, n_bits: list[int] | None = None) -> list[Chunk] | None:
         chunks = self._everything(chunk)
         if self.rank:
             return None
