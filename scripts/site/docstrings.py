@@ -1,4 +1,4 @@
-"""Docstrings as Markdown: they are sentences with the signs of mathematics in them, which Markdown would take for its own.
+"""Docstrings as Markdown: sentences with signs of mathematics in them, which Markdown would take for its own.
 
 Used twice: `markdown` by pages.py for what stands in the catalog, and as an extension of griffe for the modules that
 mkdocstrings shows.

@@ -31,7 +31,10 @@ KINDS = {
     "method": ("Methods", "What one step of training says and does, `distest train --method`."),
     "compressor": ("Compressors", "A gradient as one message of packed bits, `--compressor`."),
     "exchange": ("Exchanges", "How W workers come to know the mean of their vectors, `--exchange`."),
-    "problem": ("Problems", "What is minimised, `--problem`. Your own: [a problem of one's own](../tutorials/problem.md)."),
+    "problem": (
+        "Problems",
+        "What is minimised, `--problem`. Your own: [a problem of one's own](../tutorials/problem.md).",
+    ),
     "graph": ("Graphs", "Who hears whom where there is no server, `--graph`."),
     "clock": ("Clocks", "Whose answer an asynchronous server handles next, `--clock`."),
 }
@@ -41,8 +44,11 @@ HOMES = {**DOCUMENTS, "README.md": "index.md", "docs/theory.md": "theory.md", "d
          "docs/reproduction.md": "reproduction.md"}  # fmt: skip
 MATHEMATICS = ("bounds.md", "theory.md", "reproduction.md")
 # what a browser fetches without being asked
-ELSEWHERE = re.compile(r"""<(?:script|img|iframe|source)[^>]*\ssrc=["']?(?:https?:)?//|<link[^>]*\shref=["']?(?:https?:)?//"""
-                       r"""(?![^>]*rel=["']?canonical)|url\(["']?(?:https?:)?//|@import\s+["'](?:https?:)?//""")  # fmt: skip
+ELSEWHERE = re.compile(
+    r"""<(?:script|img|iframe|source)[^>]*\ssrc=["']?(?:https?:)?//"""
+    r"""|<link[^>]*\shref=["']?(?:https?:)?//(?![^>]*rel=["']?canonical)"""
+    r"""|url\(["']?(?:https?:)?//|@import\s+["'](?:https?:)?//"""
+)
 
 
 def on_files(files: Files, config: Any, **_: Any) -> Files:
@@ -220,7 +226,9 @@ def commands() -> str:
         for name in COMMANDS:
             command = cli.get_command(outer, name)
             assert command is not None
-            with click.Context(command, info_name=name, parent=outer, max_content_width=96, terminal_width=96) as context:
+            with click.Context(
+                command, info_name=name, parent=outer, max_content_width=96, terminal_width=96
+            ) as context:
                 lines += ["", f"## distest {name}", "", "```text", command.get_help(context), "```"]
     return "\n".join(lines) + "\n"
 
