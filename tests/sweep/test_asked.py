@@ -95,7 +95,7 @@ WRONG: list[tuple[dict[str, Any], str]] = [
     ({**LEARN, "target": {"l1_": 0.1}}, "did you mean 'l1'?"),
     ({**LEARN, "target": {"l1": 0.1, "l2": 0.1}}, "names one number"),
     ({**LEARN, "target": {"l1": -1}}, "a positive number of 'l1'"),
-    ({"method": "mean", "target": {"loss": "low"}}, "a number of 'loss'"),
+    ({"method": "mean", "target": {"loss": "low"}}, "a finite number of 'loss'"),
 ]
 
 
