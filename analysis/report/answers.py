@@ -86,9 +86,9 @@ def holds(rows: Sequence[Exponent]) -> str:
     count = {verdict: sum(row.slope.verdict == verdict for row in told) for verdict in ("holds", "fails", "open")}
     said = [f"{count['holds']} of {words.plural(len(told), 'slope')} agree with the formula to within 0.1"]
     if count["fails"]:
-        said.append(f"{count['fails']} contradict it")
+        said.append(f"{count['fails']} contradict{'s' * (count['fails'] == 1)} it")
     if count["open"]:
-        said.append(f"{count['open']} are too noisy to tell")
+        said.append(f"{count['open']} {'is' if count['open'] == 1 else 'are'} too noisy to tell")
     return words.listing(said) + "."
 
 

@@ -1,9 +1,10 @@
 """Make the screenshots of a report that the site shows: docs/report.png, report-dark.png, report-narrow.png.
 
-    .venv/bin/python scripts/site/screenshots.py
+    .venv/bin/python scripts/site/screenshots.py [PAGE NAME]
 
 Runs the sweep of docs/tutorials/report.md, writes its page and takes three pictures of it in headless Chromium, cut
-down to 256 colours. Needs the extra `dev` and a Chromium: /usr/bin/chromium, or that of `playwright install chromium`.
+down to 256 colours. With a page, such as `out/demo/report.html demo-report` after scripts/demo, those of that one.
+Needs the extra `dev` and a Chromium: /usr/bin/chromium, or that of `playwright install chromium`.
 """
 
 import subprocess
@@ -20,10 +21,10 @@ sys.path.insert(0, str(ROOT))
 from tests import documents  # noqa: E402
 
 PAGE = ROOT / "docs" / "tutorials" / "report.md"
-SHOTS = {  # width, height, scheme, pixels of the picture for one of the page
-    "report": (1280, 1500, "light", 1.0),
-    "report-dark": (1280, 1500, "dark", 1.0),
-    "report-narrow": (390, 844, "light", 1.5),
+SHOTS = {  # what follows the name: width, height, scheme, pixels of the picture for one of the page
+    "": (1280, 1500, "light", 1.0),
+    "-dark": (1280, 1500, "dark", 1.0),
+    "-narrow": (390, 844, "light", 1.5),
 }
 MOST = 250_000  # bytes of a picture
 DRAWN_MS = 1500  # until figures stand
@@ -32,11 +33,11 @@ DRAWN_MS = 1500  # until figures stand
 def main() -> None:
     """The page, and three pictures of it."""
     with tempfile.TemporaryDirectory(prefix="screenshots-") as folder:
-        page = made(Path(folder))
+        page, stem = (Path(sys.argv[1]).resolve(), sys.argv[2]) if sys.argv[1:] else (made(Path(folder)), "report")
         chromium = Path("/usr/bin/chromium")
         with sync_playwright() as play:
             browser = play.chromium.launch(executable_path=chromium if chromium.exists() else None)
-            for name, (width, height, scheme, scale) in SHOTS.items():
+            for ending, (width, height, scheme, scale) in SHOTS.items():
                 tab = browser.new_page(
                     viewport={"width": width, "height": height},
                     color_scheme="dark" if scheme == "dark" else "light",
@@ -44,7 +45,7 @@ def main() -> None:
                 )
                 tab.goto(page.as_uri())
                 tab.wait_for_timeout(DRAWN_MS)
-                path = ROOT / "docs" / f"{name}.png"
+                path = ROOT / "docs" / f"{stem}{ending}.png"
                 tab.screenshot(path=path)
                 Image.open(path).convert("RGB").quantize(256, dither=Image.Dither.NONE).save(path, optimize=True)
                 size = path.stat().st_size
