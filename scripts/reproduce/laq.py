@@ -263,7 +263,9 @@ def claims(here: Setting, known: bool, found: dict[str, list[Run]], out: Verdict
     claim = f"LAQ b=3 with the paper's slack fails: it is above 1e-4 after {here.most:,} rounds"
     out.hold(claim, fails.gap > 1e-4, f"{fails.gap:.2g} above the least", trained=True)
     ratio = overhead(here)
-    out.hold("LAQ takes at most 1.5 times the time of its gradients alone", ratio <= 1.5, f"{ratio:.3g} times")
+    print(f"LAQ takes {ratio:.3g} times the time of its gradients alone")
+    claim = "LAQ takes at most 1.5 times the time of its gradients alone"
+    out.hold(claim, ratio <= 1.5, f"{ratio:.3g} times", trained=True)  # with --quick, other jobs run beside it
 
 
 def learned(shipped: bool, quick: bool) -> tuple[Setting, bool]:

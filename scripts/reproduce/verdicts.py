@@ -59,7 +59,7 @@ class Verdicts:
     """Whether what a paper says is seen; computed, one for each claim.
 
     asked: what `started` gives; none of it is needed where nothing is written. Claims on fully trained models
-    (`trained`) are left out with --quick, which trains too little for them to mean much.
+    and on time (`trained`) are left out with --quick, which trains and measures too little for them to mean much.
     """
 
     paper: str
@@ -89,7 +89,7 @@ class Verdicts:
         counts = {holds: sum(one.holds == holds for one in self.found) for holds in words}
         print(f"{counts['yes']} of {len(self.found)} claims hold, {counts['not on this problem']} not on this problem")
         if self.left_out:
-            print(f"--quick leaves out {self.left_out} claims on fully trained models")
+            print(f"--quick leaves out {self.left_out} claims on fully trained models and on time")
 
     def end(self) -> int:
         """Print them, write them where --json says, and give the exit code: 0."""
