@@ -259,6 +259,15 @@ def test_model_and_ledger_are_the_same_at_any_number_of_ranks(
     assert len(alone) >= 2 * len(catalog.names("compressor")) * len(catalog.names("exchange"))
 
 
+@pytest.mark.mpi
+def test_methods_are_the_same_where_some_ranks_have_no_worker(mpi: ModuleType, alone: dict[str, Any]) -> None:
+    ran = mpi.run("models.py", "methods", ranks=9, limit_s=300.0)
+    assert (ran.code, ran.left) == (0, ()), ran.err
+    found = json.loads(ran.out)
+    assert found == {key: alone[key] for key in found}
+    assert len(found) >= len(catalog.names("method"))
+
+
 def test_a_budget_goes_to_all_that_take_one() -> None:
     methods: list[dict[str, Any]] = [
         {"name": "supersgd"},
