@@ -7,7 +7,7 @@ paper). Variances are exact, by the chances of each coordinate, of gradients alo
 and are tuned for every method by itself. The regulariser is sent with the gradient, the paper adds it afterwards.
 Verdicts are computed from the tables above them.
 
-    python scripts/reproduce/gspar.py [--quick]      2.5 minutes on one core, 30 seconds with --quick; the seed is 1
+    python scripts/reproduce/gspar.py [--quick]      2.5 minutes on one core, 15 seconds with --quick; the seed is 1
 """
 
 import itertools

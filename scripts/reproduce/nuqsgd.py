@@ -7,7 +7,7 @@ coordinates, 4 workers. The variance of a gradient is exact, |g|^2 times what `v
 quantiser; gradients are those of plain SGD. In training every method has the best of its step sizes from a grid.
 Verdicts are computed from the tables above them.
 
-    python scripts/reproduce/nuqsgd.py [--quick]     8 minutes on one busy core, 1.5 minutes with --quick; the seed is 1
+    python scripts/reproduce/nuqsgd.py [--quick]     8 minutes on one busy core, 15 seconds with --quick; the seed is 1
 
 --quick trains too little for QSGD's variance to hurt.
 """
@@ -33,7 +33,7 @@ BUCKETS = (8192, 512)
 BATCH, SMALL = 32, 4  # rows of a worker
 LOOKS = 8  # gradients whose variances are averaged
 STEPS = {"mlp": 1200, "letter_lstm": 700, "residual": 800}  # of training
-FACTORS = (1, 2, 4)  # step sizes, in those of plain SGD
+FACTORS = (1, 2, 4, 8)  # step sizes, in those of plain SGD
 Quantiser = Qsgd | Nuqsgd
 
 
@@ -122,8 +122,9 @@ def rule(method: str, bucket: int, d: int) -> float | None:
     return BITS + 32 / min(bucket, d)
 
 
-def curves(name: str, steps: int, out: Verdicts) -> None:
-    """Loss against bits, every method at each step size of the grid: tables and verdicts."""
+def curves(name: str, steps: int, out: Verdicts) -> tuple[bool, str]:
+    """Loss against bits, every method at each step size of the grid: tables and verdicts. Gives whether Elias-coded
+    NUQSGD reaches the loss with fewer bits than EF-SignSGD, which is judged over all models."""
     grid = [factor * RATES[name] for factor in (FACTORS[:1] if out.quick else FACTORS)]
     setting: dict[str, Any] = {"workers": WORKERS, "batch": BATCH}
     runs = {
@@ -150,14 +151,28 @@ def curves(name: str, steps: int, out: Verdicts) -> None:
         "that loss is the best that supersgd has after three fourths of its steps; bits a coordinate",
     )
     budget(name, {method: runs[method][best[method]] for method in METHODS})
-    for mine, rival in (("nuqsgd", "supersgd"), ("nuqsgd", "qsgd l2"), ("nuqsgd elias", "ef_signsgd 64")):
-        claim = f"{name}: {mine} in {BITS} bits reaches a loss with fewer bits than {rival}, each at its best rate"
-        out.hold(claim, *times([min(cost[mine].values())], [min(cost[rival].values())]), trained=True)
+    for rival in ("supersgd", "qsgd l2"):
+        claim = f"{name}: nuqsgd in {BITS} bits reaches a loss with fewer bits than {rival}, each at its best rate"
+        out.hold(claim, *times([min(cost["nuqsgd"].values())], [min(cost[rival].values())]), trained=True)
     low = {method: min(run.loss[-1] for run in at.values() if run is not None) for method, at in runs.items()}
     out.hold(
         f"{name}: after the same steps, each at its best rate, NUQSGD has the lower loss than QSGD",
         low["nuqsgd"] < low["qsgd l2"],
         f"losses of {low['nuqsgd']:.4g}, of QSGD {low['qsgd l2']:.4g}, of SuperSGD {low['supersgd']:.4g}",
+        trained=True,
+    )
+    return times([min(cost["nuqsgd elias"].values())], [min(cost["ef_signsgd 64"].values())])
+
+
+def against_signs(found: dict[str, tuple[bool, str]], out: Verdicts) -> None:
+    """One verdict on EF-SignSGD, over all models."""
+    out.hold(
+        f"nuqsgd in {BITS} bits, in Elias code, reaches a loss with fewer bits than EF-SignSGD as the paper has it, in "
+        "buckets of 64 with two scales, each at its best rate, on every model",
+        all(fewer for fewer, _ in found.values()),
+        "; ".join(f"{model}: {phrase}" for model, (_, phrase) in found.items()),
+        "the paper measures seconds on its graphics cards, not bits until a loss; with its memory of errors EF-SignSGD "
+        "loses little a step, as the tables of all rates show, and its 2 bits a coordinate are about those of the code",
         trained=True,
     )
 
@@ -206,12 +221,14 @@ def main() -> int:
     part = 20 if quick else 1
     out = Verdicts("NUQSGD", asked)
     print(f"NUQSGD, {BITS} bits, {WORKERS} workers, seed {SEED}; a bucket larger than d is the whole vector")
+    signs = {}
     for name in MODELS:
         last = STEPS[name] // (2 * part)
         for batch in (BATCH, SMALL):
             variances(name, batch, sorted({0, *(last * k // 16 for k in (1, 2, 4, 8, 16))}), out)
-        curves(name, STEPS[name] // part, out)
+        signs[name] = curves(name, STEPS[name] // part, out)
         small(name, STEPS[name] // part, 1 if quick else 2, out)
+    against_signs(signs, out)
     return out.end()
 
 

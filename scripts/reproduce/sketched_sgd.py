@@ -3,14 +3,16 @@
 Ivkin, Rothchild, Ullah, Braverman, Stoica, Arora, "Communication-efficient distributed SGD with sketching" (2019)
 trains a transformer, an LSTM and a residual net with 5 to 90 million parameters, on 4 workers and on up to 256 that are
 simulated. Here a net with one hidden layer and a residual net learn the shipped pictures of clothes and an LSTM
-Shakespeare's letters, with 13 to 30 thousand parameters, all workers in one process. No momentum. At 40x P is 3.
+Shakespeare's letters, with 13 to 30 thousand parameters, all workers in one process. No momentum. At 40x P is 3. Rates
+fall to 0, as those of the paper fall, and are chosen for each method by the same sweep, in runs that are not looked at
+again; as good as another is what is worse by at most two deviations of one run.
 
 Compression by the paper's rule is 2d / (|S| + P k + k) values for Sketched-SGD, |S| the counters of a sketch, and
 2d / (k + union) for local top-k, union being the coordinates that all workers' messages have together: the update that
 goes down. Indices do not count there. All bits are those that a worker has written, measured: counters as wide as they
 have to be, 32 bits a value, and what says how wide and in what unit; Sketched-SGD has no indices to send.
 
-    python scripts/reproduce/sketched_sgd.py [--quick]    10 minutes on one busy core, 1 with --quick; seed 1
+    python scripts/reproduce/sketched_sgd.py [--quick]    20 minutes on one busy core, half of one with --quick; seed 1
 
 --quick trains too little for the verdicts on accuracy to mean much.
 """
