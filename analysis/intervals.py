@@ -11,6 +11,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import cache
 
 import numpy as np
 from numpy.typing import NDArray
@@ -29,10 +30,16 @@ class Estimate:
 
     def interval(self, confidence: float) -> tuple[float, float]:
         """Student's interval of the given confidence, a number between 0 and 1."""
-        from scipy.special import stdtrit  # Student's quantile; scipy.stats, which has it too, takes a second to start
-
-        reach = self.error and self.error * float(stdtrit(self.freedom, 0.5 + confidence / 2))
+        reach = self.error and self.error * _student(self.freedom, confidence)
         return self.value - reach, self.value + reach
+
+
+@cache
+def _student(freedom: int, confidence: float) -> float:
+    """How many standard errors an interval reaches; kept, since a page has many intervals of a few sizes."""
+    from scipy.special import stdtrit  # scipy.stats, which has it too, takes a second to start
+
+    return float(stdtrit(freedom, 0.5 + confidence / 2))
 
 
 def through(function: Callable[[Floats], float], columns: Sequence[Sequence[float]]) -> Estimate:

@@ -18,6 +18,7 @@ from analysis import intervals
 Row = dict[str, Any]
 Repeat = tuple[Any, Any]
 Statistic = Literal["mean", "median"]
+CONFIDENCE = 0.95  # of intervals, where no other is asked for
 SEED = 0  # of the resamples
 RESAMPLES = 9999
 ROUNDING = 1e-9  # of a share
@@ -40,12 +41,12 @@ class Reached(NamedTuple):
     censored: bool
 
 
-def bootstrap(values: Sequence[float], confidence: float = 0.95, statistic: Statistic = "mean") -> Interval:
+def bootstrap(values: Sequence[float], confidence: float = CONFIDENCE, statistic: Statistic = "mean") -> Interval:
     """The mean or median of values, with a bootstrap interval: BCa for a mean, percentiles for a median.
 
     The acceleration of BCa is made of jackknife values, of which a median has only two or three different ones. A
     bootstrap cannot see beyond what was drawn: of 5 values its interval of 95 % holds the mean in about 85 % of cases,
-    of 20 in 92 %; for few repeats `paired` and `intervals.mean` have Student's. Raises ValueError for no values.
+    of 20 in 92 %; for few repeats `student` and `paired` have Student's. Raises ValueError for no values.
 
     Source: Efron, "Better Bootstrap Confidence Intervals" (1987), as in scipy.stats.bootstrap.
     """
@@ -68,6 +69,14 @@ def bootstrap(values: Sequence[float], confidence: float = 0.95, statistic: Stat
     return Interval(value, float(found.low), float(found.high))
 
 
+def student(values: Sequence[float], confidence: float = CONFIDENCE) -> Interval:
+    """The mean of values with Student's interval; no ends for a single one. Raises ValueError for no values."""
+    if len(values) == 1:
+        return Interval(values[0], None, None)
+    found = intervals.mean(values)
+    return Interval(found.value, *found.interval(confidence))
+
+
 def by_repeat(records: Iterable[Row], key: str) -> dict[Repeat, float]:
     """A column of records by seed and repeat, which is what `paired` pairs."""
     return {(record["seed"], record["repeat"]): record[key] for record in records}
@@ -76,7 +85,7 @@ def by_repeat(records: Iterable[Row], key: str) -> dict[Repeat, float]:
 def paired(
     a: Mapping[Repeat, float] | Sequence[float],
     b: Mapping[Repeat, float] | Sequence[float],
-    confidence: float = 0.95,
+    confidence: float = CONFIDENCE,
 ) -> Interval:
     """The mean of a - b with Student's interval, over what both have: same seed and repeat, so the same coins.
 
@@ -94,10 +103,7 @@ def paired(
         if len(a) != len(b) or not a:
             raise ValueError(f"lists are paired by place and need equally many values, got {len(a)} and {len(b)}")
         differences = [left - right for left, right in zip(a, b, strict=True)]
-    if len(differences) == 1:
-        return Interval(differences[0], None, None)
-    found = intervals.mean(differences)
-    return Interval(found.value, *found.interval(confidence))
+    return student(differences, confidence)
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,7 +128,7 @@ def slope(
     columns: Sequence[Sequence[float]],
     expected: float | None = None,
     tolerance: float = 0.1,
-    confidence: float = 0.95,
+    confidence: float = CONFIDENCE,
 ) -> Slope:
     """The least-squares slope of log average against log x, and a verdict on the exponent that is expected.
 
@@ -208,7 +214,7 @@ def median_arrival(runs: Sequence[Reached]) -> float:
     return _crossing(times, np.cumprod(1 - at_once / under_way))
 
 
-def median_bits(runs: Sequence[Reached], confidence: float = 0.95) -> Interval:
+def median_bits(runs: Sequence[Reached], confidence: float = CONFIDENCE) -> Interval:
     """`median_arrival` with its interval: where the pointwise interval of the estimate (log-log) crosses one half.
 
     high is infinity where its upper end never does; both ends are None for a single run, and where none arrived.

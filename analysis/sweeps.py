@@ -9,11 +9,10 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from analysis import compare, intervals
-from analysis.statistics import RISING, Reached, median_arrival
+from analysis import compare
+from analysis.statistics import RISING, Interval, Reached, median_arrival, student
 
 Row = dict[str, Any]
-CONFIDENCE = 0.95
 NOTE = "from, to: 95 %, Student's"
 NO_SCIPY = 'from, to: not known without scipy: pip install "distest[train]"'
 AT_TARGET = {
@@ -122,15 +121,12 @@ def _verdict(groups: Sequence[_Group], changing: Sequence[str]) -> Row:
     return row
 
 
-def _interval(values: Sequence[float]) -> tuple[float, float | None, float | None]:
-    """The mean with Student's interval; without scipy, or of a single run, nothing is known of its error."""
-    if len(values) < 2:
-        return values[0], None, None
+def _interval(values: Sequence[float]) -> Interval:
+    """The mean with Student's interval; without scipy nothing is known of its error."""
     try:
-        found = intervals.mean(values)
-        return (found.value, *found.interval(CONFIDENCE))
+        return student(values)
     except ImportError:
-        return compare.mean(values), None, None
+        return Interval(compare.mean(values), None, None)
 
 
 def _changing(specs: Sequence[Row]) -> list[str]:

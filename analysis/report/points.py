@@ -6,16 +6,14 @@ import math
 import statistics as middle
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from functools import cache, cached_property
+from functools import cached_property
 from typing import Any
 
-from analysis import intervals
 from analysis.compare import groups
 from analysis.report.commands import command_of
-from analysis.statistics import Interval
+from analysis.statistics import Interval, student
 
 Row = dict[str, Any]
-CONFIDENCE = 0.95
 _BUDGETS = ("b=", "density=", "k=")  # words of a label that say how much may be sent: settings of one method
 
 
@@ -64,7 +62,7 @@ class Point:
     def value(self, key: str) -> Interval:
         """The mean over repeats of an error or loss, with Student's interval."""
         if key not in self._values:
-            self._values[key] = interval([of(record, key) for record in self.records])
+            self._values[key] = student([of(record, key) for record in self.records])
         return self._values[key]
 
     @cached_property
@@ -90,21 +88,6 @@ def of(row: Row, key: str) -> float:
 def mean_of(rows: Sequence[Row], key: str) -> float:
     """The average of a column."""
     return math.fsum(row[key] for row in rows) / len(rows)
-
-
-def interval(values: Sequence[float]) -> Interval:
-    """The average with Student's interval of 95 %; no ends for a single value."""
-    if len(values) < 2:
-        return Interval(values[0], None, None)
-    estimate = intervals.mean(values)
-    reach = estimate.error and estimate.error * _student(estimate.freedom)
-    return Interval(estimate.value, estimate.value - reach, estimate.value + reach)
-
-
-@cache
-def _student(freedom: int) -> float:
-    """How many standard errors the interval reaches."""
-    return intervals.Estimate(0.0, 1.0, freedom).interval(CONFIDENCE)[1]
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,5 +117,5 @@ def along(point: Point, key: str) -> list[Along]:
         if len(rows) == len(point.series):
             values = [of({**row, "optimum": optimum}, key) for row in rows]
             seconds = middle.median(row["seconds"] for row in rows)
-            found.append(Along(step, mean_of(rows, "payload_bits"), seconds, interval(values)))
+            found.append(Along(step, mean_of(rows, "payload_bits"), seconds, student(values)))
     return found

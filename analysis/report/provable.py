@@ -15,9 +15,9 @@ from analysis.bounds import under_prior
 from analysis.bounds.applicable import best_lower, best_lower_bits
 from analysis.bounds.total_bits_l2 import bits_under_prior
 from analysis.compare import class_of, mean, predicted
-from analysis.report.points import CONFIDENCE, Point
+from analysis.report.points import Point
 from analysis.report.problems import Problem
-from analysis.statistics import Interval
+from analysis.statistics import CONFIDENCE, Interval
 
 PLACES = 12  # of a curve
 

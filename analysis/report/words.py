@@ -6,6 +6,14 @@ import math
 import re
 
 _UNITS = ("bit", "kbit", "Mbit", "Gbit", "Tbit", "Pbit")
+_TIMES = (  # from so many seconds on, counted in so many, as such
+    (172_800, 86_400, "days"),
+    (7200, 3600, "h"),
+    (120, 60, "min"),
+    (1, 1, "s"),
+    (1e-3, 1e-3, "ms"),
+    (0, 1e-6, "µs"),
+)
 _RAISED = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
 
 
@@ -62,10 +70,10 @@ def exact(value: float | int | None) -> str:
 
 
 def seconds(value: float | None) -> str:
-    """A time in the unit that fits: "42 ms", "3.2 s", "5.1 min", "2.4 h"."""
+    """A time in the unit that fits: "42.0 ms", "3.20 s", "5.10 min", "2.40 h", "3.10 days"."""
     if value is None or not math.isfinite(value):
         return "–"
-    for least, scale, unit in ((7200, 3600, "h"), (120, 60, "min"), (1, 1, "s"), (1e-3, 1e-3, "ms"), (0, 1e-6, "µs")):
+    for least, scale, unit in _TIMES:
         if abs(value) >= least:
             return f"{_digits(value / scale, 3)} {unit}"
     return "–"

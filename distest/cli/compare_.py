@@ -83,21 +83,15 @@ def _ask(trials: int, yes: bool) -> None:
 
 
 def _forecast(found: Any) -> int:
+    from analysis.report import words
+
     about = "" if found.exact else "about "
     more = f"; the first {len(found.varied)} are shown" if found.trials > len(found.varied) else ""
     for axis in found.axes:
         click.echo(axis)
     tables.show(f"{about}{found.trials:,} trial{'s' * (found.trials != 1)}{more}", found.varied)
-    click.echo(f"about {_duration(found.seconds)} on one core: {found.how}")
+    click.echo(f"about {words.seconds(found.seconds)} on one core: {found.how}")
     return 0
-
-
-def _duration(seconds: float) -> str:
-    """Seconds as people say them."""
-    for unit, size in (("days", 86400.0), ("hours", 3600.0), ("minutes", 60.0)):
-        if seconds >= 2 * size:
-            return f"{seconds / size:.1f} {unit}"
-    return f"{seconds:.2g} seconds"
 
 
 def _run(sweep: Any, out: Path, trials: int, *, as_json: bool, **how: Any) -> int:

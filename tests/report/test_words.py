@@ -50,6 +50,8 @@ def test_times_and_speeds() -> None:
     assert words.seconds(0.0421) == "42.1 ms"
     assert words.seconds(5e-5) == "50.0 µs"
     assert words.seconds(300) == "5.00 min"
+    assert words.seconds(86_400) == "24.0 h"
+    assert words.seconds(864_000) == "10.0 days"
     assert words.speed(1e9) == "1 Gbit/s"
     assert words.speed(1e8) == "100 Mbit/s"
     assert words.listing(["a", "b", "c"]) == "a, b and c"
