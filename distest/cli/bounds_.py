@@ -14,7 +14,6 @@ from distest.learning.task import Family
 from distest.spec import named
 
 if TYPE_CHECKING:
-    from analysis.bounds.applicable import Model
     from distest.coding_loss import Loss
 
 
@@ -87,7 +86,7 @@ def command(compressor: str | None, as_json: bool, **flags: Any) -> None:
     for key in ("n", "m"):
         if flags[key] is None:
             raise click.UsageError(f"--{key} is missing: bounds take --n and --m, or --compressor and --d")
-    _distributions(as_json=as_json, **flags)
+    _distributions(as_json, flags)
 
 
 def _vectors(
@@ -161,25 +160,12 @@ def _show_loss(loss: Loss, label: str, title: str, normal: bool) -> None:
     tables.show("", rows, f"b = {loss.bits:.6g} bits of all there is in a message, over d{about}")
 
 
-def _distributions(
-    n: int,
-    m: int,
-    s: int,
-    bits: int | None,
-    total_bits: float | None,
-    error: float | None,
-    loss: Any,
-    model: Model,
-    family: Family,
-    support: int | None,
-    pieces: int | None,
-    as_json: bool,
-) -> None:
-    """Lower bounds and promises for learning a distribution."""
+def _distributions(as_json: bool, asked: dict[str, Any]) -> None:
+    """Lower bounds and promises for learning a distribution. asked: what `Bounds.of` takes."""
     from distest import promises, stated
     from distest.errors import UsageError
 
-    found = stated.Bounds.of(n, m, s, bits, total_bits, error, loss, model, family, support, pieces)
+    found = stated.Bounds.of(**asked)
     if as_json:
         tables.json_lines(found.rows())
         return
@@ -197,13 +183,14 @@ def _distributions(
         }
         for b, binds in found.binding
     ]
+    family, loss = asked["family"], asked["loss"]
     if not rows:
         raise UsageError(f"nothing is proved for {family} p and loss {loss} here, and no protocol promises anything")
     notes = ["asymptotic rows are limits: never divide a measurement by them"]
-    if bits is None and total_bits is None and error is None:
+    if all(asked[budget] is None for budget in ("bits", "total_bits", "error")):
         notes.append("protocols that take a budget need --bits or --total-bits")
-    if n > promises.MOST:
+    if asked["n"] > promises.MOST:
         notes.append("promises of protocols are worked out for n up to 2^20")
     if family == "monotone" and loss != "l1":
         notes.append("no lower bound is stated for monotone p in l2")
-    tables.show(f"n={n}, m={m}, s={s}", rows, "; ".join(notes))
+    tables.show("n={n}, m={m}, s={s}".format(**asked), rows, "; ".join(notes))
