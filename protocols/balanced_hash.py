@@ -4,18 +4,15 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from analysis.bounds import risks, worst
-from distest.bits import BitReader, Messages, Words
-from distest.coins import Coins, PublicCoins
+from distest.coins import PublicCoins
 from distest.learning.fitting import hashing
 from distest.learning.norms import Pmf
-from distest.learning.protocol import CoinUse, RefereeProtocol, Risk
-from distest.learning.servers import Servers
-from distest.watch import Watch
+from distest.learning.protocol import CoinUse, Risk
 from distest.wire.channel import Tally
 
 
 @dataclass(frozen=True)
-class BalancedHash(RefereeProtocol):
+class BalancedHash(hashing.Hashed):
     """Server i draws a non-zero a of GF(2^t) from its public word and sends the parities of a, alpha a, ... with x.
 
     The domain is padded to n' = 2^t symbols, the vectors of GF(2)^t; alpha generates GF(2^t), so multiplying
@@ -43,34 +40,18 @@ class BalancedHash(RefereeProtocol):
     risks: docs/bounds.md.
     """
 
-    bits: int
     coin_use: ClassVar[CoinUse] = "public"
     source: ClassVar[str] = "Carter, Wegman 1979 (hashes); docs/bounds.md (exact)"
 
     def __post_init__(self) -> None:
         hashing.require("balanced_hash", self.task, self.bits)
 
-    @property
-    def t(self) -> int:
-        """Bits of a symbol of the padded domain."""
-        return hashing.padded_bits(self.task)
-
     def rows(self, coins: PublicCoins) -> hashing.RowsOf:
         """The vectors a, alpha a, ... of a range of servers, uint32 (bits, servers)."""
         return lambda part: hashing.multiples(coins, part, self.t, self.bits)
 
-    def message(self, servers: Servers, coins: Coins) -> Words | Messages:
-        return hashing.message(servers, self.task.n, self.bits, self.rows(coins.public))
-
-    def read(self, speakers: range, reader: BitReader, coins: PublicCoins) -> Tally:
-        return hashing.tally(reader, speakers, self.t, self.bits, self.rows(coins))
-
-    def fields(self, party: int, message: Watch, state: Tally | None, coins: PublicCoins) -> None:
-        hashing.fields(message, party, self.t, self.rows(coins))
-
     def decide(self, tally: Tally) -> Pmf:
-        each = self.task.m * ((1 << self.bits) - 1) / (self.padded_n() - 1)
-        return hashing.estimate(tally, self.task.n, each)
+        return hashing.estimate(tally, self.task.n, self.servers_each)
 
     def risk(self, pmf: Pmf) -> Risk:
         m, bits = self.task.m, self.bits
@@ -79,12 +60,3 @@ class BalancedHash(RefereeProtocol):
     def worst_risk(self) -> Risk:
         l2 = worst.linear_hash_l2(self.task.n, self.task.m, self.bits)
         return Risk(l2, worst.l1_at_most(self.task.n, l2), exact=False, note="l2 exact, at uniform p; l1 a bound")
-
-    def payload_bits(self, pmf: Pmf) -> float:
-        return self.task.m * self.bits
-
-    def bits_per_server(self) -> int:
-        return self.bits
-
-    def padded_n(self) -> int:
-        return 1 << self.t

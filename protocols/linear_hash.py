@@ -4,20 +4,17 @@ from dataclasses import dataclass
 from typing import ClassVar, Literal
 
 from analysis.bounds import risks, worst
-from distest.bits import BitReader, Messages, Words
-from distest.coins import Coins, PublicCoins
+from distest.coins import PublicCoins
 from distest.errors import UsageError
 from distest.kernels.linear_hash import cycle_length, cycle_rows
 from distest.learning.fitting import hashing
 from distest.learning.norms import Pmf
-from distest.learning.protocol import CoinUse, RefereeProtocol, Risk
-from distest.learning.servers import Servers
-from distest.watch import Watch
+from distest.learning.protocol import CoinUse, Risk
 from distest.wire.channel import Tally
 
 
 @dataclass(frozen=True)
-class LinearHash(RefereeProtocol):
+class LinearHash(hashing.Hashed):
     """Server i sends A_i x, with A_i a full-rank binary matrix of `bits` rows and x the sample as a vector of t bits.
 
     The domain is padded to n' = 2^t symbols. Exactly `bits` bits a server; K = 2^bits.
@@ -40,7 +37,6 @@ class LinearHash(RefereeProtocol):
     Andre (1954); exact risks: docs/bounds.md.
     """
 
-    bits: int
     design: Literal["random", "cycle"] = "random"
     source: ClassVar[str] = "Acharya, Sun, Zhang 2018 (one bit); docs/bounds.md (exact)"
 
@@ -56,31 +52,17 @@ class LinearHash(RefereeProtocol):
         if self.design == "cycle":
             hashing.require_cycle("linear_hash", self.task, self.bits)
 
-    @property
-    def t(self) -> int:
-        """Bits of a symbol of the padded domain."""
-        return hashing.padded_bits(self.task)
-
     def rows(self, coins: PublicCoins) -> hashing.RowsOf:
         """The matrices of a range of servers, uint32 (bits, at least as many columns as servers)."""
         if self.design == "cycle":
             return lambda part: cycle_rows(part, self.t, self.bits)
         return lambda part: hashing.full_rank(coins, part, self.t, self.bits)
 
-    def message(self, servers: Servers, coins: Coins) -> Words | Messages:
-        return hashing.message(servers, self.task.n, self.bits, self.rows(coins.public))
-
-    def read(self, speakers: range, reader: BitReader, coins: PublicCoins) -> Tally:
-        return hashing.tally(reader, speakers, self.t, self.bits, self.rows(coins))
-
-    def fields(self, party: int, message: Watch, state: Tally | None, coins: PublicCoins) -> None:
-        hashing.fields(message, party, self.t, self.rows(coins))
-
     def decide(self, tally: Tally) -> Pmf:
         n, m = self.task.n, self.task.m
         if self.design == "cycle":
             return hashing.cycle_estimate(tally, n, m, self.t, self.bits)
-        return hashing.estimate(tally, n, m * ((1 << self.bits) - 1) / (self.padded_n() - 1))
+        return hashing.estimate(tally, n, self.servers_each)
 
     def risk(self, pmf: Pmf) -> Risk | None:
         m, bits = self.task.m, self.bits
@@ -98,12 +80,3 @@ class LinearHash(RefereeProtocol):
         l2, exact = worst.cycle_l2(n, m, bits) if self.design == "cycle" else (worst.linear_hash_l2(n, m, bits), True)
         note = "l2 exact, at uniform p" if exact else "l2 a bound: the whole cycles alone, the padding included"
         return Risk(l2, worst.l1_at_most(n, l2), exact=False, note=f"{note}; l1 a bound")
-
-    def payload_bits(self, pmf: Pmf) -> float:
-        return self.task.m * self.bits
-
-    def bits_per_server(self) -> int:
-        return self.bits
-
-    def padded_n(self) -> int:
-        return 1 << self.t

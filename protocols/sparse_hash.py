@@ -6,20 +6,17 @@ from typing import ClassVar
 import numpy as np
 
 from analysis.bounds import risks, worst
-from distest.bits import BitReader, Messages, Words
-from distest.coins import Coins, PublicCoins
+from distest.coins import PublicCoins
 from distest.errors import UsageError
 from distest.learning.fitting import hashing, simplex
 from distest.learning.norms import Pmf
-from distest.learning.protocol import CoinUse, RefereeProtocol, Risk
-from distest.learning.servers import Servers
+from distest.learning.protocol import CoinUse, Risk
 from distest.learning.task import Family
-from distest.watch import Watch
 from distest.wire.channel import Tally
 
 
 @dataclass(frozen=True)
-class SparseHash(RefereeProtocol):
+class SparseHash(hashing.Hashed):
     """Random linear hashes of `bits` bits; the referee keeps the `support` symbols that look largest.
 
     Messages are those of the linear hash with random matrices, exactly `bits` bits a server, and so is the
@@ -38,7 +35,6 @@ class SparseHash(RefereeProtocol):
     simplex" (2013), the projection; bound: docs/bounds.md, Proposition P14.
     """
 
-    bits: int
     support: int
     coin_use: ClassVar[CoinUse] = "public"
     family: ClassVar[Family] = "sparse"
@@ -52,27 +48,12 @@ class SparseHash(RefereeProtocol):
                 f"support={self.support}"
             )
 
-    @property
-    def t(self) -> int:
-        """Bits of a symbol of the padded domain."""
-        return hashing.padded_bits(self.task)
-
     def rows(self, coins: PublicCoins) -> hashing.RowsOf:
         """The matrices of a range of servers, uint32 (bits, servers)."""
         return lambda part: hashing.full_rank(coins, part, self.t, self.bits)
 
-    def message(self, servers: Servers, coins: Coins) -> Words | Messages:
-        return hashing.message(servers, self.task.n, self.bits, self.rows(coins.public))
-
-    def read(self, speakers: range, reader: BitReader, coins: PublicCoins) -> Tally:
-        return hashing.tally(reader, speakers, self.t, self.bits, self.rows(coins))
-
-    def fields(self, party: int, message: Watch, state: Tally | None, coins: PublicCoins) -> None:
-        hashing.fields(message, party, self.t, self.rows(coins))
-
     def decide(self, tally: Tally) -> Pmf:
-        each = self.task.m * ((1 << self.bits) - 1) / (self.padded_n() - 1)
-        everywhere = hashing.estimate(tally, self.task.n, each)
+        everywhere = hashing.estimate(tally, self.task.n, self.servers_each)
         kept = np.argsort(-everywhere, kind="stable")[: self.support]
         sparse = np.zeros(self.task.n)
         sparse[kept] = simplex.project(everywhere[kept])
@@ -88,12 +69,3 @@ class SparseHash(RefereeProtocol):
         l2 = worst.sparse_hash_l2_at_most(self.task.n, self.task.m, self.bits, self.support)
         l1 = worst.l1_at_most(min(self.task.n, 2 * self.support), l2)
         return Risk(l2, l1, exact=False, note="bounds for p on at most `support` symbols")
-
-    def payload_bits(self, pmf: Pmf) -> float:
-        return self.task.m * self.bits
-
-    def bits_per_server(self) -> int:
-        return self.bits
-
-    def padded_n(self) -> int:
-        return 1 << self.t

@@ -5,22 +5,16 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from analysis.bounds import histograms, risks
-from distest.bits import BitReader, Messages, Words
-from distest.coins import Coins, PublicCoins
 from distest.errors import UsageError
-from distest.learning.fitting import cells, merging, two_stages
-from distest.learning.fitting.two_stages import Stage
+from distest.learning.fitting import cells, merging
+from distest.learning.fitting.two_stages import Stage, TwoStages
 from distest.learning.norms import Pmf
-from distest.learning.protocol import Protocol, Risk
-from distest.learning.servers import Servers
-from distest.learning.task import Family, Loss
-from distest.watch import Watch
-from distest.wire.channel import Model, Tally
-from distest.wire.turn import Turn
+from distest.learning.protocol import Risk
+from distest.learning.task import Loss
 
 
 @dataclass(frozen=True)
-class TwoStageHistogram(Protocol[Stage]):
+class TwoStageHistogram(TwoStages):
     """For k-histograms in l1: m1 servers post samples, all cut the domain by them, the others post cells. No coins.
 
     Stage 1: round(first m) servers post their samples whole, s ceil(log2 n) bits each. Cells are then cut greedily, at
@@ -40,44 +34,18 @@ class TwoStageHistogram(Protocol[Stage]):
     learning of discrete distributions" (2017); merging by Acharya, Diakonikolas, Li, Schmidt (2017).
     """
 
-    pieces: int
-    first: float = 0.1
     per_cell: int = 4
-    model: ClassVar[Model] = "blackboard"
-    family: ClassVar[Family] = "histogram"
+    name: ClassVar[str] = "two_stage_histogram"
     losses: ClassVar[tuple[Loss, ...]] = ("l1",)
     source: ClassVar[str] = "after Diakonikolas et al. 2017; docs/bounds.md H1 to H4 (bounds)"
 
     def __post_init__(self) -> None:
-        two_stages.first_servers("two_stage_histogram", self.task, self.pieces, self.first)
+        super().__post_init__()
         if self.per_cell < 1:
             raise UsageError(f"two_stage_histogram has at least one sample a cell, got per_cell={self.per_cell}")
 
-    @property
-    def first_servers(self) -> int:
-        """Servers of stage 1."""
-        return two_stages.first_servers("two_stage_histogram", self.task, self.pieces, self.first)
-
-    def start(self) -> Stage:
-        return Stage()
-
-    def next_turn(self, round: int, state: Stage) -> Turn | None:
-        return two_stages.turn(round, self.task, self.first_servers)
-
-    def speak(self, servers: Servers, state: Stage, coins: Coins) -> Words | Messages:
-        return two_stages.speak(servers, state, self.task.n)
-
-    def hear(self, speakers: range, reader: BitReader, state: Stage, coins: PublicCoins) -> Tally:
-        return two_stages.hear(speakers, reader, state, self.task)
-
-    def fields(self, party: int, message: Watch, state: Stage, coins: PublicCoins) -> None:
-        two_stages.fields(message, state, self.task)
-
-    def fold(self, state: Stage, tally: Tally) -> Stage:
-        return two_stages.fold(state, tally, self.per_cell)
-
     def estimate(self, state: Stage) -> Pmf:
-        return two_stages.fit("two_stage_histogram", state, merging.l1, self.pieces, self.task.m * self.task.s)
+        return self.fit(state, merging.l1)
 
     def risk(self, pmf: Pmf) -> Risk | None:
         jumps = histograms.jumps_of(pmf)
@@ -95,6 +63,3 @@ class TwoStageHistogram(Protocol[Stage]):
         first, second = self.first_servers * self.task.s, (self.task.m - self.first_servers) * self.task.s
         most = cells.most(first, self.per_cell, self.task.n)
         return histograms.two_stage_l1(self.pieces, jumps, first, second, most, self.per_cell, alone)
-
-    def bits_per_server(self) -> int:
-        return self.task.s * (self.task.n - 1).bit_length()

@@ -8,22 +8,16 @@ from typing import ClassVar
 import numpy as np
 
 from analysis.bounds import histograms
-from distest.bits import BitReader, Messages, Words
-from distest.coins import Coins, PublicCoins
 from distest.errors import UsageError
-from distest.learning.fitting import merging, oblivious, two_stages
-from distest.learning.fitting.two_stages import Stage
+from distest.learning.fitting import merging, oblivious
+from distest.learning.fitting.two_stages import Stage, TwoStages
 from distest.learning.norms import Pmf
-from distest.learning.protocol import Protocol, Risk
-from distest.learning.servers import Servers
-from distest.learning.task import Family, Loss
-from distest.watch import Watch
-from distest.wire.channel import Model, Tally
-from distest.wire.turn import Turn
+from distest.learning.protocol import Risk
+from distest.learning.task import Loss
 
 
 @dataclass(frozen=True)
-class TwoStageHistogramL2(Protocol[Stage]):
+class TwoStageHistogramL2(TwoStages):
     """For k-histograms in l2: as two_stage_histogram, with cells of mass sqrt(r/k), merged by squared loss. No coins.
 
     Stage 1: round(first m) servers post their samples whole, s ceil(log2 n) bits each, N1 samples in all. A cell has
@@ -40,25 +34,17 @@ class TwoStageHistogramL2(Protocol[Stage]):
     learning of discrete distributions" (2017); merging by Acharya, Diakonikolas, Hegde, Li, Schmidt (2015).
     """
 
-    pieces: int
-    first: float = 0.1
     target: float = 0.0
-    model: ClassVar[Model] = "blackboard"
-    family: ClassVar[Family] = "histogram"
+    name: ClassVar[str] = "two_stage_histogram_l2"
     losses: ClassVar[tuple[Loss, ...]] = ("l2",)
     source: ClassVar[str] = "after Diakonikolas et al. 2017; docs/bounds.md S5, H3, H4 (bounds)"
 
     def __post_init__(self) -> None:
-        two_stages.first_servers("two_stage_histogram_l2", self.task, self.pieces, self.first)
+        super().__post_init__()
         if not 0 <= self.target <= 1:
             raise UsageError(
                 f"two_stage_histogram_l2 takes 0 <= target <= 1, a squared l2 error (0: 1/(m s)), got {self.target}"
             )
-
-    @property
-    def first_servers(self) -> int:
-        """Servers of stage 1."""
-        return two_stages.first_servers("two_stage_histogram_l2", self.task, self.pieces, self.first)
 
     @property
     def per_cell(self) -> int:
@@ -68,26 +54,8 @@ class TwoStageHistogramL2(Protocol[Stage]):
             1, math.isqrt((self.first_servers * self.task.s) ** 2 * r.numerator // (r.denominator * self.pieces))
         )
 
-    def start(self) -> Stage:
-        return Stage()
-
-    def next_turn(self, round: int, state: Stage) -> Turn | None:
-        return two_stages.turn(round, self.task, self.first_servers)
-
-    def speak(self, servers: Servers, state: Stage, coins: Coins) -> Words | Messages:
-        return two_stages.speak(servers, state, self.task.n)
-
-    def hear(self, speakers: range, reader: BitReader, state: Stage, coins: PublicCoins) -> Tally:
-        return two_stages.hear(speakers, reader, state, self.task)
-
-    def fields(self, party: int, message: Watch, state: Stage, coins: PublicCoins) -> None:
-        two_stages.fields(message, state, self.task)
-
-    def fold(self, state: Stage, tally: Tally) -> Stage:
-        return two_stages.fold(state, tally, self.per_cell)
-
     def estimate(self, state: Stage) -> Pmf:
-        return two_stages.fit("two_stage_histogram_l2", state, merging.l2, self.pieces, self.task.m * self.task.s)
+        return self.fit(state, merging.l2)
 
     def risk(self, pmf: Pmf) -> Risk | None:
         jumps = histograms.jumps_of(pmf)
@@ -103,6 +71,3 @@ class TwoStageHistogramL2(Protocol[Stage]):
     def _bound(self, jumps: int, square_norm: float) -> float:
         first, second = self.first_servers * self.task.s, (self.task.m - self.first_servers) * self.task.s
         return histograms.two_stage_l2(jumps, first, second, self.per_cell, square_norm)
-
-    def bits_per_server(self) -> int:
-        return self.task.s * (self.task.n - 1).bit_length()

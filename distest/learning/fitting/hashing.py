@@ -7,24 +7,70 @@ over all 2^t characters of coefficient times sign. Each character is counted on 
 where some have been sent more often than others.
 """
 
+from abc import abstractmethod
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 
 import numpy as np
 
-from distest.bits import BitReader, Messages
+from distest.bits import BitReader, Messages, Words
 from distest.codecs.fixed import Fixed
-from distest.coins import PublicCoins
+from distest.coins import Coins, PublicCoins
 from distest.errors import UsageError
 from distest.kernels import linear_hash
 from distest.kernels.linear_hash import Ints, Rows
 from distest.learning.fitting import one_sample
 from distest.learning.norms import Pmf
+from distest.learning.protocol import RefereeProtocol
 from distest.learning.servers import Servers
 from distest.learning.task import Task
 from distest.watch import Watch
+from distest.wire.channel import Tally
 
 RowsOf = Callable[[range], Rows]
 _PART = 1 << 14
+
+
+@dataclass(frozen=True)
+class Hashed(RefereeProtocol):
+    """Servers send `bits` parities of their sample; which ones, and the estimate, is up to the protocol.
+
+    bits: 1..8, at most t = ceil(log2 n).
+    """
+
+    bits: int
+
+    @abstractmethod
+    def rows(self, coins: PublicCoins) -> RowsOf:
+        """The rows of a range of servers, uint32 (bits, at least as many columns as servers)."""
+
+    @property
+    def t(self) -> int:
+        """Bits of a symbol of the padded domain."""
+        return padded_bits(self.task)
+
+    @property
+    def servers_each(self) -> float:
+        """How many servers send a character, on average, where all are as likely."""
+        return self.task.m * ((1 << self.bits) - 1) / (self.padded_n() - 1)
+
+    def message(self, servers: Servers, coins: Coins) -> Words | Messages:
+        return message(servers, self.task.n, self.bits, self.rows(coins.public))
+
+    def read(self, speakers: range, reader: BitReader, coins: PublicCoins) -> Tally:
+        return tally(reader, speakers, self.t, self.bits, self.rows(coins))
+
+    def fields(self, party: int, message: Watch, state: Tally | None, coins: PublicCoins) -> None:
+        fields(message, party, self.t, self.rows(coins))
+
+    def payload_bits(self, pmf: Pmf) -> float:
+        return self.task.m * self.bits
+
+    def bits_per_server(self) -> int:
+        return self.bits
+
+    def padded_n(self) -> int:
+        return 1 << self.t
 
 
 def padded_bits(task: Task) -> int:

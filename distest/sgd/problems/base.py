@@ -116,6 +116,43 @@ class RowSum(Problem):
         return squares + (l1 * float(np.abs(x).sum(dtype=np.float64)) if l1 else 0.0)
 
 
+class Margins(RowSum):
+    """A linear classifier with two classes: its loss is one of margins y a.x, labels y of -1 and +1."""
+
+    @abstractmethod
+    def _table(self) -> Table:
+        """The data, once they are loaded."""
+
+    @staticmethod
+    @abstractmethod
+    def of_margins(margins: Floats) -> tuple[float, Floats]:
+        """The sum of the losses of some margins, and their slopes."""
+
+    @property
+    def tensors(self) -> tuple[Tensor, ...]:
+        return (Tensor("weights", (self._table().X.shape[1],)),)
+
+    @property
+    def rows(self) -> int:
+        return len(self._table().X)
+
+    def forward(self, x: Floats, rows: Rows | slice) -> tuple[float, Pull]:
+        table = self._table()
+        X, y = features(table, rows, x.dtype), table.y[rows]
+        loss, slopes = self.of_margins((X @ x) * y)
+        return loss, lambda: (slopes * y) @ X
+
+    def evaluate(self, x: Vector) -> dict[str, float]:
+        table = self._table()
+        return accuracy(int(((table.X_test @ x) * table.y_test > 0).sum()), len(table.y_test))
+
+    def labels(self) -> NDArray[np.int64]:
+        return self._table().y.astype(np.int64)
+
+    def remarks(self) -> list[str]:
+        return list(filter(None, [self._table().remark]))
+
+
 # ---- pieces for the problems
 
 

@@ -4,15 +4,13 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 import numpy as np
-from numpy.typing import NDArray
 
 from distest.sgd import losses, optima, tables
-from distest.sgd.problem import Rows, Tensor, Vector
-from distest.sgd.problems.base import Floats, Pull, RowSum, accuracy, at_least, features, only_with
+from distest.sgd.problems.base import Margins, at_least, only_with
 
 
 @dataclass(frozen=True)
-class Hinge(RowSum):
+class Hinge(Margins):
     """Mean of max(0, 1 - y a.x) + l2/2 |x|^2, labels y of -1 and +1; not smooth, at a corner the slope is 0.
 
     data: "a9a" (26,048 training rows, d = 124), "ionosphere" (280, d = 35), "synthetic" (below), or a .csv or .npz
@@ -33,6 +31,7 @@ class Hinge(RowSum):
     factor: float = 0.01
     seed: int = 0
     convex: ClassVar[bool] = True
+    of_margins = staticmethod(losses.hinge)
 
     def __post_init__(self) -> None:
         tables.check("hinge", self.data, ("a9a", "ionosphere", "synthetic"))
@@ -40,32 +39,8 @@ class Hinge(RowSum):
         at_least("hinge", 1, points=self.points, columns=self.columns)
         only_with(self, self.data, "synthetic", "points", "columns", "threshold", "factor", "seed")
 
-    @property
-    def tensors(self) -> tuple[Tensor, ...]:
-        return (Tensor("weights", (self._table().X.shape[1],)),)
-
-    @property
-    def rows(self) -> int:
-        return len(self._table().X)
-
-    def forward(self, x: Floats, rows: Rows | slice) -> tuple[float, Pull]:
-        table = self._table()
-        X, y = features(table, rows, x.dtype), table.y[rows]
-        loss, slopes = losses.hinge((X @ x) * y)
-        return loss, lambda: (slopes * y) @ X
-
     def penalties(self) -> tuple[float, float]:
         return self.l2, 0.0
-
-    def evaluate(self, x: Vector) -> dict[str, float]:
-        table = self._table()
-        return accuracy(int(((table.X_test @ x) * table.y_test > 0).sum()), len(table.y_test))
-
-    def labels(self) -> NDArray[np.int64]:
-        return self._table().y.astype(np.int64)
-
-    def remarks(self) -> list[str]:
-        return list(filter(None, [self._table().remark]))
 
     def optimum(self) -> float | None:
         table = self._table()

@@ -3,17 +3,14 @@
 from dataclasses import dataclass, replace
 from typing import ClassVar
 
-import numpy as np
-from numpy.typing import NDArray
-
 from distest.sgd import losses, optima, tables
 from distest.sgd.curvature import largest_eigenvalue
-from distest.sgd.problem import Rows, Tensor, Vector
-from distest.sgd.problems.base import Floats, Pull, RowSum, accuracy, at_least, features
+from distest.sgd.problem import Rows
+from distest.sgd.problems.base import Margins, at_least
 
 
 @dataclass(frozen=True)
-class Logistic(RowSum):
+class Logistic(Margins):
     """Mean of ln(1 + exp(-y a.x)) + l2/2 |x|^2 + l1 |x|_1, labels y of -1 and +1; a9a by default.
 
     The features a end in a constant 1, regularised like the rest. Of two labels such as {0, 1} or {1, 2} the larger
@@ -27,40 +24,17 @@ class Logistic(RowSum):
     l2: float = 1e-3
     l1: float = 0.0
     convex: ClassVar[bool] = True
+    of_margins = staticmethod(losses.logistic)
 
     def __post_init__(self) -> None:
         tables.check("logistic", self.data, ("a9a", "ionosphere"))
         at_least("logistic", 0, l2=self.l2, l1=self.l1)
 
-    @property
-    def tensors(self) -> tuple[Tensor, ...]:
-        return (Tensor("weights", (self._table().X.shape[1],)),)
-
-    @property
-    def rows(self) -> int:
-        return len(self._table().X)
-
-    def forward(self, x: Floats, rows: Rows | slice) -> tuple[float, Pull]:
-        table = self._table()
-        X, y = features(table, rows, x.dtype), table.y[rows]
-        loss, slopes = losses.logistic((X @ x) * y)
-        return loss, lambda: (slopes * y) @ X
-
     def penalties(self) -> tuple[float, float]:
         return self.l2, self.l1
 
-    def evaluate(self, x: Vector) -> dict[str, float]:
-        table = self._table()
-        return accuracy(int(((table.X_test @ x) * table.y_test > 0).sum()), len(table.y_test))
-
     def smoothness(self, rows: Rows) -> float:
         return largest_eigenvalue(self._table().X[rows]) / 4 / len(rows) + self.l2
-
-    def labels(self) -> NDArray[np.int64]:
-        return self._table().y.astype(np.int64)
-
-    def remarks(self) -> list[str]:
-        return list(filter(None, [self._table().remark]))
 
     def optimum(self) -> float | None:
         smooth = replace(self, l1=0.0)
