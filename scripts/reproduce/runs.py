@@ -87,7 +87,11 @@ def curve(method: Table, problem: Table, seed: int, steps: int, looks: int = 40,
 
 
 def needed(run: Curve | None, target: float) -> float:
-    """Bits until the loss was first at the target, on straight lines between evaluations; inf where it never was."""
+    """Bits until the loss was first at the target, on straight lines between evaluations; inf where it never was.
+
+    `analysis.statistics.bits_to_target` says at which evaluation it was seen, which is right for a report; a ratio of
+    two runs that are evaluated forty times would be one of evaluations.
+    """
     if run is None or min(run.loss) > target:
         return math.inf
     at = next(i for i, loss in enumerate(run.loss) if loss <= target)
