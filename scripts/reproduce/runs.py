@@ -11,7 +11,7 @@ import numpy as np
 from analysis.statistics import paired
 from distest import catalog, training
 from distest.coins import from_seed
-from distest.errors import DivergedError
+from distest.errors import DistestError, diverged
 from distest.sgd.problem import Problem, Vector
 from distest.sgd.rule import Rule
 from distest.sgd.shards import deal
@@ -76,8 +76,10 @@ def curve(method: Table, problem: Table, seed: int, steps: int, looks: int = 40,
     rule = _Watched(**{one.name: getattr(trial.rule, one.name) for one in dataclasses.fields(trial.rule)})
     try:
         ((record, series, _),) = training.run(spec, [dataclasses.replace(trial, rule=rule)], Solo(), False)
-    except DivergedError:
-        return None
+    except DistestError as error:
+        if diverged(error):
+            return None
+        raise
     losses, bits = [point["loss"] for point in series], [point["payload_bits"] for point in series]
     last = series[-1]
     return Curve(
