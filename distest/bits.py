@@ -120,10 +120,11 @@ class Words:
 class BitReader:
     """A cursor over a block of messages. It has no idea where a message ends, and it does not tell where the bits do.
 
-    What has been decoded is booked here by the codes, row by row, so `lengths` is measured and never declared.
+    What has been decoded is booked here by the codes, row by row, so `lengths` is measured and never declared. Of what
+    kind the bits were, decoders say with `note` and `aside`, part by part as they read.
     """
 
-    __slots__ = ("_at", "_data", "_lengths", "_limit")
+    __slots__ = ("_at", "_data", "_lengths", "_limit", "_noted", "_side")
 
     def __init__(self, data: NDArray[np.uint8], n_bits: int, at: int = 0):
         """data holds n_bits bits; a copy with spare bytes is made where they are missing."""
@@ -133,6 +134,7 @@ class BitReader:
                 raise WireError(f"{n_bits} bits were announced, {8 * data.size} are there")
             data = np.concatenate((data, np.zeros(needed - data.size, np.uint8)))
         self._data, self._limit, self._at = data, n_bits, at
+        self._noted, self._side = at, 0
         self._lengths: list[tuple[int, Lengths]] = []
 
     def fixed(self, count: int, width: int, fields: int = 1) -> NDArray[np.uint64]:
@@ -163,11 +165,16 @@ class BitReader:
         return self._at
 
     def flag(self) -> bool:
-        """Whether the next bit is set; where it is not, it is a whole message and booked, else it stays to be read."""
+        """Whether the next bit is set; where it is not, it is a whole message and booked, else it stays to be read.
+
+        Saying nothing is side information.
+        """
         at = self.need(1)
         if self._data.item(at >> 3) >> (7 - (at & 7)) & 1:
             return True
         self.took(1, 1)
+        self._noted = self._at
+        self._side += 1
         return False
 
     def raw(self) -> tuple[NDArray[np.uint8], int, int]:
@@ -205,12 +212,27 @@ class BitReader:
         """Bits behind the cursor: for the wire, which checks that every bit was read."""
         return self._limit - self._at
 
-    def note(self, name: str, values: Any = (), n_bits: int | None = None) -> None:
+    @property
+    def side_bits(self) -> int:
+        """Bits of side information decoded so far: for the wire, which books them."""
+        return self._side
+
+    def note(self, name: str, values: Any = (), n_bits: int | None = None, side: int = 0) -> None:
         """What was read since the last note, or the first n_bits of it, is called `name` and says `values`.
 
-        For a `Watch`, which shows transcripts; others do not listen.
+        side: how many of these bits are side information, where values have some among them. Name and values are for a
+        `Watch`, which shows transcripts.
         """
-        return
+        self._noted = self._at if n_bits is None else self._noted + n_bits
+        self._side += side
+
+    def aside(self, name: str, values: Any = (), n_bits: int | None = None) -> None:
+        """As `note`, of bits that are all side information: what a reader needs to understand the values (norms and
+        scales, places, counts, widths, tables, which code), and whether anything is said at all.
+        """
+        before = self._noted
+        self._noted = self._at if n_bits is None else before + n_bits
+        self._side += self._noted - before
 
     def inner(self) -> "BitReader":
         """A reader of its own at the same place."""
@@ -233,3 +255,5 @@ def inside(reader: BitReader) -> BitReader:
 def close(reader: BitReader, parts: BitReader) -> None:
     """Book everything read with `inside` as one message."""
     reader.took(1, parts.raw()[1] - reader.raw()[1])
+    reader._noted = reader._at  # the parts have their names
+    reader._side += parts._side

@@ -1,7 +1,8 @@
 """Watch: a reader that remembers what was read, part by part and by name: for who shows a transcript.
 
-Decoders report to the reader they are given what they have just read (`note`); an ordinary reader does not listen.
-Protocols name the fields of a message by `Protocol.fields`, which reads one message with `take`.
+Decoders report to the reader they are given what they have just read (`note`, `aside`); of that an ordinary reader
+keeps one number, the bits of side information. Protocols name the fields of a message by `Protocol.fields`, which reads
+one message with `take`.
 """
 
 from collections.abc import Callable, Sequence
@@ -31,6 +32,7 @@ class Part:
     """Bits start..stop-1 of a block and what they are called.
 
     values: what they say, the first SHOWN of `count`. says: the same in words of the protocol, "" where there are none.
+    side: how many of the bits are side information.
     """
 
     name: str
@@ -39,6 +41,7 @@ class Part:
     values: tuple[Any, ...] = ()
     count: int = 0
     says: str = ""
+    side: int = 0
 
 
 class Watch(BitReader):
@@ -50,17 +53,27 @@ class Watch(BitReader):
         self.ends: list[int] = []
         self._first = at
 
-    def note(self, name: str, values: Any = (), n_bits: int | None = None) -> None:
+    def note(self, name: str, values: Any = (), n_bits: int | None = None, side: int = 0) -> None:
+        super().note(name, values, n_bits, side)
+        self._keep(name, values, n_bits, side)
+
+    def aside(self, name: str, values: Any = (), n_bits: int | None = None) -> None:
+        super().aside(name, values, n_bits)
+        self._keep(name, values, n_bits, None)
+
+    def _keep(self, name: str, values: Any, n_bits: int | None, side: int | None) -> None:
+        """Remember a part. side: None where all of it is side information."""
         start = max(self.parts[-1].stop if self.parts else 0, self._first)
         at = self.raw()[1] if n_bits is None else start + n_bits
         if at > start:
             shown = np.ravel(np.asarray(values))
-            self.parts.append(Part(name, start, at, tuple(shown[:SHOWN].tolist()), shown.size))
+            told = tuple(shown[:SHOWN].tolist())
+            self.parts.append(Part(name, start, at, told, shown.size, side=at - start if side is None else side))
 
     def flag(self) -> bool:
         speaks = super().flag()
         if not speaks:
-            self.note("silent", [0])
+            self._keep("silent", [0], None, None)
         return speaks
 
     def took(self, count: int, lengths: Lengths) -> None:
@@ -73,10 +86,11 @@ class Watch(BitReader):
         data, at, limit = self.raw()
         return Watch(data, limit, at, self)
 
-    def take(self, name: str, code: Code, count: int = 1, says: Says | None = None) -> list[int]:
+    def take(self, name: str, code: Code, count: int = 1, says: Says | None = None, side: bool = False) -> list[int]:
         """Read `count` symbols of a message by a code, each a part of its own; their values.
 
-        says: words for each of them. A code of whole rows, or blocks, gives one part a row, or block.
+        says: words for each of them. side: whether they are side information. A code of whole rows, or blocks, gives
+        one part a row, or block.
         """
         inner = self.inner()
         symbols = code.decode(inner, (1, count))
@@ -86,12 +100,15 @@ class Watch(BitReader):
         at, heads = self.raw()[1], [j for j in range(count) if widths[j] or j == 0]
         for j, end in zip(heads, [*heads[1:], count], strict=True):
             said = ", ".join(dict.fromkeys(word for word in words[j:end] if word))
-            stop = at + sum(widths[j:end])
-            self.parts.append(Part(name, at, stop, tuple(values[j : min(end, j + SHOWN)]), end - j, said))
-            at = stop
+            n_bits = sum(widths[j:end])
+            told = tuple(values[j : min(end, j + SHOWN)])
+            self.parts.append(Part(name, at, at + n_bits, told, end - j, said, n_bits if side else 0))
+            at += n_bits
         if at != inner.raw()[1]:
             raise ModelError(f"{name}: the code has read {inner.raw()[1] - self.raw()[1]} bits and speaks of others")
-        super().took(1, at - self.raw()[1])
+        n_bits = at - self.raw()[1]
+        super().took(1, n_bits)
+        super().note(name, side=n_bits if side else 0)
         return values
 
     def rest(self, name: str) -> None:

@@ -96,6 +96,19 @@ def test_nothing_else_than_bits_coins_and_spec_is_needed(run: Path, capsys: pyte
     assert audit(run, capsys)[0] == 0
 
 
+def test_side_information_is_counted_anew_and_older_records_say_nothing_of_it(
+    run: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    said = [key for key in records.load(run)[0] if key.startswith("side_bits")]
+    assert len(said) == 7
+    rewrite(run, lambda r: {**r, "side_bits_up": r["side_bits_up"] + 1} if r["model"] == "referee" else r)
+    code, _, err = audit(run, capsys)
+    assert code == 1
+    assert err.count("the bits say side_bits_up = ") == sum(r["model"] == "referee" for r in records.load(run)) > 0
+    rewrite(run, without(*said))
+    assert audit(run, capsys)[0] == 0
+
+
 def test_samples_and_private_coins_are_never_touched(
     run: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -6,9 +6,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from distest.bits import BitReader, Messages, Words
+from distest.bits import BitReader, Messages, Words, close, inside
 from distest.errors import WireError
 from distest.kernels.bitpack import SPARE
+from distest.watch import Watch
 
 Row = list[tuple[int, int]]  # the fields of a message: (value, width)
 FIELD = st.integers(0, 64).flatmap(lambda w: st.tuples(st.integers(0, (1 << w) - 1), st.just(w)))
@@ -168,6 +169,31 @@ def test_a_reader_books_what_was_decoded_message_by_message() -> None:
     assert reader.booked()[0] == 7
 
 
+@pytest.mark.parametrize("kind", [BitReader, Watch])
+def test_a_reader_adds_up_what_it_was_told_is_side_information(kind: type[BitReader]) -> None:
+    reader = kind(np.array([0b01111111, 255, 255, 255], np.uint8), 30)
+    assert not reader.flag()  # a silent message
+    for _ in range(2):
+        parts = inside(reader)
+        parts.fixed(1, 3)
+        parts.aside("a norm", [7])
+        parts.fixed(1, 4)
+        parts.note("levels", [15])
+        inner = inside(parts)
+        inner.fixed(1, 2)
+        inner.aside("a width")
+        close(parts, inner)
+        close(reader, parts)
+    assert reader.side_bits == 1 + 2 * (3 + 2)
+    reader.took(1, 11)
+    reader.aside("the first", (), 4)
+    reader.note("the others, and three of a kind among them", (), side=3)
+    assert (reader.side_bits, reader.unread()) == (18, 0)
+    if isinstance(reader, Watch):
+        assert sum(part.side for part in reader.parts) == reader.side_bits
+        assert [(part.start, part.stop) for part in reader.parts[-2:]] == [(19, 23), (23, 30)]
+
+
 def test_booking_more_than_there_is_is_refused() -> None:
     reader = BitReader(np.zeros(1, np.uint8), 8)
     with pytest.raises(WireError):
@@ -190,4 +216,5 @@ def test_bytes_behind_the_end_do_not_matter(count: int, width: int, at: int) -> 
 
 def test_a_reader_tells_nothing_about_lengths_or_the_rest() -> None:
     public = {name for name in dir(BitReader) if not name.startswith("_")}
-    assert public == {"fixed", "symbols", "flag", "need", "raw", "took", "booked", "unread", "note", "inner"}
+    reads = {"fixed", "symbols", "flag", "need", "raw", "took", "inner"}
+    assert public == reads | {"booked", "unread", "note", "aside", "side_bits"}

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from distest.bits import BitReader, Messages, Words
+from distest.bits import BitReader, Messages, Words, inside
 from distest.codecs.base import Codec, Symbols, checked
 from distest.codecs.elias_gamma import EliasGamma
 from distest.errors import UsageError, WireError
@@ -73,22 +73,32 @@ class Rans(Codec):
             return np.empty(shape, np.uint8)
         reader.need(m * (self.n - 1 + 32))
         out = np.empty(shape, np.uint8)
-        lengths = np.empty(m, np.int64)
-        data, at, limit = reader.raw()
         for i in range(m):
-            inner = BitReader(data, limit, at)
-            head = EliasGamma().decode(inner, (1, self.n - 1))[0] - 1
-            last = rans.SLOTS - int(head.sum()) if int(head.max()) <= rans.SLOTS else -1
-            if last < 0:
-                raise WireError(f"the frequencies of message {i} of {m} sum to more than {rans.SLOTS}")
-            table = np.append(head, last)
-            row, end, status = rans.read(data, limit - inner.unread(), limit, f, rans.model(table[None]))
-            if status:
-                why = "end early" if status == prefix.ENDED else "are no stream of symbols"
-                raise WireError(f"the bits {why} in message {i} of {m}, which starts at bit {at}")
-            out[i], lengths[i], at = row, end - at, end
-        reader.took(m, lengths if m else 0)
+            inner = inside(reader)
+            try:
+                out[i] = self.read_stream(inner, self.read_table(inner), f)
+            except WireError as error:
+                raise WireError(f"{error}, in message {i} of {m}, which starts at bit {reader.raw()[1]}") from None
+            reader.took(1, inner.raw()[1] - reader.raw()[1])
         return out
+
+    def read_table(self, reader: BitReader) -> NDArray[np.int64]:
+        """The frequencies in front of a row, int64 (n,). Raises WireError."""
+        head = EliasGamma().decode(reader, (1, self.n - 1))[0] - 1
+        last = rans.SLOTS - int(head.sum()) if int(head.max()) <= rans.SLOTS else -1
+        if last < 0:
+            raise WireError(f"the frequencies sum to more than {rans.SLOTS}")
+        return np.append(head, last)
+
+    def read_stream(self, reader: BitReader, table: NDArray[np.int64], f: int) -> NDArray[np.uint8]:
+        """The row of f >= 1 symbols behind its table, uint8 (f,). Raises WireError."""
+        self._fit(f)
+        data, at, limit = reader.raw()
+        row, end, status = rans.read(data, at, limit, f, rans.model(table[None]))
+        if status:
+            raise WireError(f"the bits {'end early' if status == prefix.ENDED else 'are no stream of symbols'}")
+        reader.took(1, end - at)
+        return row
 
     def n_bits(self, symbols: Symbols) -> NDArray[np.int64]:
         out = np.zeros_like(symbols, np.int64)

@@ -133,7 +133,7 @@ class BucketQuantiser(Compressor):
         reader.need(head + body)
         quantise.decode(bitpack.cut(data, start + head, body), norms, bucket, levels, out, scale, base)
         reader.took(1, head + body)
-        reader.note("norms, float32", norms, head)
+        reader.aside("norms, float32", norms, head)
         reader.note(f"levels of {levels.width} bits", out if scale is None else ())
 
     def paper_bits(self, x: Vector) -> float | None:

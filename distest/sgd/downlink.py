@@ -44,7 +44,7 @@ def read(mode: Mode, code: Compressor, reader: BitReader, centre: Vector, worker
         return code.decode(reader, centre.size, worker, coins)
     parts = inside(reader)
     width = int(parts.fixed(1, WIDTH_BITS)[0, 0])
-    parts.note("width of a coordinate", [width])
+    parts.aside("width of a coordinate", [width])
     if width not in (_SAME, *range(2, MOST_BITS + 1), _WHOLE):
         raise WireError(f"a width of {width} bits is announced; 2 to {MOST_BITS} are possible, and 0 and 32")
     x = centre if width == _SAME else _of_width(width).decode(parts, centre.size, worker, coins)

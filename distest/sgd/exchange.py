@@ -153,7 +153,7 @@ def flag() -> Messages:
 def read_flag(reader: BitReader) -> None:
     """What `flag` wrote."""
     reader.fixed(1, 1)
-    reader.note("a part without coordinates")
+    reader.aside("a part without coordinates")
 
 
 def reread(message: Messages, code: Compressor, d: int, worker: int, coins: Coins) -> Vector:

@@ -62,7 +62,7 @@ def write_count(k: int) -> Messages:
 def read_count(parts: BitReader, most: int) -> int:
     """A count of 0..most. Raises WireError for a larger one."""
     k = int(EliasDelta().decode(parts, (1, 1))[0, 0]) - 1
-    parts.note("number of indices", [k])
+    parts.aside("number of indices", [k])
     if k > most:
         raise WireError(f"{k} of {most} coordinates are announced")
     return k
@@ -105,10 +105,10 @@ def read(parts: BitReader, k: int, d: int) -> Places:
     if k in (0, d):
         return np.arange(k)
     mode = int(parts.fixed(1, MODE_BITS)[0, 0])
-    parts.note("code of the indices: 0 gaps, 1 bitmap, 2 rank, 3 plain", [mode])
+    parts.aside("code of the indices: 0 gaps, 1 bitmap, 2 rank, 3 plain", [mode])
     if mode == GAPS:
         parameter = int(parts.fixed(1, PARAMETER_BITS)[0, 0])
-        parts.note("Rice parameter", [parameter])
+        parts.aside("Rice parameter", [parameter])
         places = np.cumsum(Rice(parameter).decode(parts, (1, k))[0] + 1) - 1
     elif mode == BITMAP:
         places = np.flatnonzero(parts.fixed(d, 1))
@@ -122,7 +122,7 @@ def read(parts: BitReader, k: int, d: int) -> Places:
         places = Fixed(d).decode(parts, (1, k))[0]
     if int(places[-1]) >= d or bool((places[1:] <= places[:-1]).any()):
         raise WireError(f"{k} rising indices below {d} are announced, others are sent")
-    parts.note("indices", places)
+    parts.aside("indices", places)
     return places
 
 
@@ -137,7 +137,7 @@ def of_message(reader: BitReader, k: int, d: int) -> Places:
     parts = inside(reader)
     if k in (0, d):
         parts.fixed(1, 1)
-        parts.note("nothing to say")
+        parts.aside("nothing to say")
     places = read(parts, k, d)
     close(reader, parts)
     return places

@@ -37,7 +37,7 @@ def read(reader: BitReader, count: int, most: int) -> Ints:
     width = int(inner.fixed(1, WIDTH_BITS)[0, 0])
     if width > 64:
         raise WireError(f"numbers of {width} bits are announced; 64 are the most")
-    inner.note("width of a number", [width])
+    inner.aside("width of a number", [width])
     numbers = inner.fixed(count, width)[:, 0].view(np.int64)
     inner.note(f"numbers of {width} bits, two's complement")
     close(reader, inner)

@@ -160,7 +160,7 @@ class Lazy(Method):
                 return
             parts = inside(reader)
             parts.fixed(1, 1)
-            parts.note("speaks", [1])
+            parts.aside("speaks", [1])
             memories.table[worker] = code.read(parts, memories.table[worker], worker, here.public)
             close(reader, parts)
 

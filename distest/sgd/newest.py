@@ -51,7 +51,7 @@ class Newest(Stretch):
     def hear(self, worker: int, number: int, reader: BitReader) -> Vector:
         parts = inside(reader)
         same = bool(parts.fixed(1, 1)[0, 0])
-        parts.note("whether the model is the one that is known", [int(same)])
+        parts.aside("whether the model is the one that is known", [int(same)])
         d = self.state.x.size
         x = self.views.get(worker, self.state.x) if same else self.exact.decode(parts, d, worker, self.coins.public)
         close(reader, parts)

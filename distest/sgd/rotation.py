@@ -115,7 +115,7 @@ def read_scales(reader: BitReader, count: int) -> Scales:
     scales: Scales = (reader.fixed(1, SCALE_BITS, count)[0] << np.uint64(32)).view(np.float64)
     if not (np.isfinite(scales).all() and (scales >= 0).all()):
         raise WireError("a scale is not a finite number of at least 0")
-    reader.note("scales, the upper half of float64", scales)
+    reader.aside("scales, the upper half of float64", scales)
     return scales
 
 

@@ -31,7 +31,7 @@ class OrSilent(Compressor):
     def decode(self, reader: BitReader, d: int, worker: int, coins: PublicCoins) -> Vector:
         parts = inside(reader)
         speaks = bool(parts.fixed(1, 1)[0, 0])
-        parts.note("whether more follows", [int(speaks)])
+        parts.aside("whether more follows", [int(speaks)])
         x = self.inner.decode(parts, d, worker, coins) if speaks else np.zeros(d, np.float32)
         close(reader, parts)
         return x

@@ -38,11 +38,10 @@ def unpack(
     """Norms, and the symbols in planes as `quantise.decode` takes them; books the message. Raises WireError."""
     parts = inside(reader)
     norms = checked_norms(parts.fixed(-(-d // bucket), 32)[:, 0])
-    parts.note("norms, float32", norms)
+    parts.aside("norms, float32", norms)
     count, half = quantise.present(norms, bucket, d), 1 << (levels.width - 1)
     if code == "rans":
-        symbols = Rans(2 * half).decode_small(parts, (1, count))[0]
-        parts.note("table and stream of levels, rANS", symbols)
+        symbols = _rans(parts, count, Rans(2 * half))
     else:
         folded = SignedOmega().decode_small(parts, (1, count))[0]
         parts.note("levels in Elias omega, folded", folded)
@@ -54,6 +53,17 @@ def unpack(
     out = np.zeros((count * levels.width + 7) // 8 + bitpack.SPARE, np.uint8)
     planes.pack(symbols, levels.width, out)
     return norms, out
+
+
+def _rans(parts: BitReader, count: int, code: Rans) -> NDArray[np.uint8]:
+    """Levels of one row, none of which take no bits: their table is side information."""
+    if count == 0:
+        return np.zeros(0, np.uint8)
+    table = code.read_table(parts)
+    parts.aside("frequencies of the levels but the last, plus 1, Elias gamma", table[:-1] + 1)
+    symbols = code.read_stream(parts, table, count)
+    parts.note("levels, rANS", symbols)
+    return symbols
 
 
 def checked_norms(patterns: NDArray[np.uint64]) -> NDArray[np.float32]:

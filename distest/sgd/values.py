@@ -36,22 +36,20 @@ def write(values: Vector, precision: Precision) -> Messages:
     return Messages.join([Messages(*head, 1, EXPONENT_BITS), body])
 
 
-def read(parts: BitReader, count: int, precision: Precision, name: str = "values") -> Vector:
-    """`count` values, float32, noted by a name. Raises WireError where the bits end or one is not a finite number."""
+def read(parts: BitReader, count: int, precision: Precision) -> Vector:
+    """`count` values, float32. Raises WireError where the bits end or one is not a finite number."""
     if count == 0:
         return np.zeros(0, np.float32)
     if precision == "float32":
-        values = parts.fixed(count, 32)[:, 0].astype(np.uint32).view(np.float32)
+        values = _singles(parts, count)
     else:
         exponent = int(parts.fixed(1, EXPONENT_BITS)[0, 0]) + _LOWEST
-        parts.note("exponent of the values", [exponent])
+        parts.aside("exponent of the values", [exponent])
         half = parts.fixed(count, 16)[:, 0].astype(np.uint16).view(np.float16)
         if exponent > _HIGHEST or not np.isfinite(half).all():
             raise WireError("a value is not a finite number")
         values = single(np.ldexp(half.astype(np.float64), exponent - 14))
-    if not np.isfinite(values).all():
-        raise WireError("a value is not a finite number")
-    parts.note(f"{name}, {precision}", values)
+    parts.note(f"values, {precision}", values)
     return values
 
 
@@ -62,10 +60,25 @@ def write_magnitude(x: Vector) -> Messages:
 
 def read_magnitude(reader: BitReader) -> float:
     """What `write_magnitude` wrote. Raises WireError for what is below 0."""
-    value = float(read(reader, 1, "float32", "largest magnitude")[0])
+    value = read_scale(reader, "largest magnitude")
     if value < 0:
         raise WireError(f"a largest magnitude of {value} is announced")
     return value
+
+
+def read_scale(reader: BitReader, name: str) -> float:
+    """A float32 that others are multiples or parts of, called by a name. Raises WireError as `read` does."""
+    value = float(_singles(reader, 1)[0])
+    reader.aside(f"{name}, float32", [value])
+    return value
+
+
+def _singles(reader: BitReader, count: int) -> Vector:
+    """float32 (count,). Raises WireError for one that is not a finite number."""
+    values: Vector = reader.fixed(count, 32)[:, 0].astype(np.uint32).view(np.float32)
+    if not np.isfinite(values).all():
+        raise WireError("a value is not a finite number")
+    return values
 
 
 def single(values: np.typing.NDArray[np.float64]) -> Vector:

@@ -78,7 +78,7 @@ class Channel:
         heard.sort(key=lambda entry: entry.number)
         heard = self._hashed(turn, heard)
         for entry in heard:
-            self.ledger.book(turn, entry.parties, entry.lengths, entry.n_bits, entry.n_bits_max)
+            self.ledger.book(turn, entry.parties, entry.lengths, entry.n_bits, entry.n_bits_max, entry.side)
         self._close(turn, [entry.digest for entry in heard], tuple(e.chunk for e in heard if e.chunk is not None))
         return tally
 
@@ -124,7 +124,7 @@ class Channel:
         for party, owner, chunk in self._swapped(turn, speak):
             _, entry = self._hear(turn, 0, range(party, party + 1), chunk, _untold(partial(hear, party, owner)))
             if owner in self.hosted:
-                rows.append((party, owner, entry.n_bits, *np.frombuffer(entry.digest, np.int64)))
+                rows.append((party, owner, entry.n_bits, entry.side, *np.frombuffer(entry.digest, np.int64)))
                 told.append(chunk)
         self._book_peers(turn, rows, told)
 
@@ -195,9 +195,10 @@ class Channel:
         _, entry = self._hear(turn, 0, writer, chunk, _untold(hear))
         parties = (turn.speakers or range(self.parties)) if turn.readers == "each" else writer
         if len(messages) > 1:
-            self.ledger.book(turn, parties, entry.lengths, entry.n_bits, entry.n_bits_max)
+            self.ledger.book(turn, parties, entry.lengths, entry.n_bits, entry.n_bits_max, entry.side)
         else:
-            self.ledger.book(turn, parties, entry.n_bits, len(parties) * entry.n_bits, entry.n_bits)
+            n_bits, readers = entry.n_bits, len(parties)
+            self.ledger.book(turn, parties, n_bits, readers * n_bits, n_bits, readers * entry.side)
         self._close(turn, [entry.digest], (chunk,))
 
     def _close(self, turn: Turn, digests: list[bytes], chunks: tuple[Chunk, ...]) -> None:
@@ -271,17 +272,19 @@ class Channel:
         if gathered is None:
             return
         table = by_owner(gathered)[where.order]
-        n_bits = table[:, 2]
+        n_bits, side = table[:, 2], table[:, 3]
         self._transport.wire_bytes += int(((n_bits + 7) // 8 + HEADER_BYTES) @ where.travels)
         charged = n_bits
         if turn.readers == "neighbours":
-            charged = n_bits * np.array([len(turn.edges.readers.get(a, ())) for a in turn.speakers])
+            readers = np.array([len(turn.edges.readers.get(a, ())) for a in turn.speakers])
+            charged, side = n_bits * readers, side * readers
             self.ledger.book_edges(turn.edges, dict(zip(turn.speakers, map(int, n_bits), strict=True)))
         by_party = np.bincount(table[:, 0], weights=charged, minlength=self.parties).astype(np.int64)
         lengths = by_party[turn.speakers.start : turn.speakers.stop : turn.speakers.step]
-        self.ledger.book(turn, turn.speakers, lengths, int(lengths.sum()), int(n_bits.max(initial=0)))
+        longest = int(n_bits.max(initial=0))
+        self.ledger.book(turn, turn.speakers, lengths, int(lengths.sum()), longest, int(side.sum()))
         pieces = [chunk for chunks in kept for chunk in chunks]
-        self._close(turn, [row[3:].tobytes() for row in table], tuple(pieces[i] for i in where.order) if pieces else ())
+        self._close(turn, [row[4:].tobytes() for row in table], tuple(pieces[i] for i in where.order) if pieces else ())
 
     def _announced(self, turn: Turn, speak: Callable[[], Words | Messages], messages: range) -> Chunk:
         """What the referee says, on every rank."""
@@ -328,7 +331,8 @@ class Channel:
         if number % self._transport.size == self._transport.rank or not self._is_shared(turn, chunk.n_bits):
             digest = block_digest(range(0) if turn.from_referee else block, chunk)
         kept = None if self.board is None else chunk
-        return tally, Heard(number, block, lengths, chunk.n_bits, longest, digest, kept)  # all its bits were read
+        side = reader.side_bits
+        return tally, Heard(number, block, lengths, chunk.n_bits, longest, side, digest, kept)  # all its bits were read
 
     def _hashed(self, turn: Turn, heard: list[Heard]) -> list[Heard]:
         """The same, each with its digest: those of large blocks on the board were made on one rank each."""

@@ -24,7 +24,8 @@ class Entry:
     """Messages of neighbouring parties in one turn.
 
     n_bits: all of them together. n_bits_max: the longest. lengths: bits of each; one integer where all are equal,
-    an array where they vary, None where only totals are kept.
+    an array where they vary, None where only totals are kept. side: how many of n_bits are side information, as who
+    decoded them said; None where that was not booked yet.
     """
 
     round: int
@@ -33,6 +34,7 @@ class Entry:
     n_bits: int
     n_bits_max: int
     lengths: int | NDArray[np.int32 | np.int64] | None
+    side: int | None = 0
 
     @property
     def messages(self) -> int:
@@ -56,10 +58,13 @@ class Ledger:
     _detail: int = 0
     _summed: set[int] = field(default_factory=set)  # rounds booked without the lengths of single messages
 
-    def book(self, turn: Turn, parties: range, lengths: Lengths | None, n_bits: int, n_bits_max: int) -> None:
+    def book(
+        self, turn: Turn, parties: range, lengths: Lengths | None, n_bits: int, n_bits_max: int, side: int = 0
+    ) -> None:
         """Book one message of each of `parties`, in party order; equal neighbours merge into one entry.
 
-        lengths: bits of each; None where they vary and only their sum is known here, as after spread hearing.
+        lengths: bits of each; None where they vary and only their sum is known here, as after spread hearing. side: how
+        many of the n_bits are side information.
         """
         kept: int | NDArray[np.int32 | np.int64] | None
         if isinstance(lengths, np.ndarray):
@@ -76,13 +81,16 @@ class Ledger:
             and last.round == turn.round
             and isinstance(last.lengths, int)  # an array may not be compared
             and last.lengths == kept
+            and last.side is not None
             and last.direction == direction
             and last.parties.step == parties.step
             and last.parties[-1] + parties.step == parties.start
         ):
             parties = range(last.parties.start, parties.stop, parties.step)
-            n_bits += self.entries.pop().n_bits
-        self.entries.append(Entry(turn.round, direction, parties, n_bits, n_bits_max, kept))
+            n_bits += last.n_bits
+            side += last.side
+            self.entries.pop()
+        self.entries.append(Entry(turn.round, direction, parties, n_bits, n_bits_max, kept, side))
 
     def book_edges(self, edges: Edges, bits: dict[int, int]) -> None:
         """Add what each edge of a turn has carried. bits: of the message of each speaker."""
@@ -95,22 +103,28 @@ class Ledger:
             [
                 *(e.round, e.direction, e.parties.start, e.parties.stop, e.parties.step, e.n_bits, e.n_bits_max),
                 e.lengths.tolist() if isinstance(e.lengths, np.ndarray) else e.lengths,
+                e.side,
             ]
             for e in self.entries
         ]
         counts = {"coin_bits": self.coin_bits, "wire_bytes": self.wire_bytes, "detail": self._detail}
-        return {"entries": rows, "edges": [[*pair, n_bits] for pair, n_bits in self.edges.items()], **counts}
+        edges = [[*pair, n_bits] for pair, n_bits in self.edges.items()]
+        return {"entries": rows, "edges": edges, **counts}
 
     @classmethod
     def of_plain(cls, plain: dict[str, Any]) -> "Ledger":
-        """The ledger that `plain` describes. Raises ValueError, KeyError or TypeError for what describes none."""
+        """The ledger that `plain` describes, perhaps of a version that knew nothing of side information.
+
+        Raises ValueError, KeyError or TypeError for what describes none.
+        """
         ledger = cls(coin_bits=int(plain["coin_bits"]), wire_bytes=int(plain["wire_bytes"]))
         ledger._detail = int(plain["detail"])
-        for round, direction, start, stop, step, n_bits, n_bits_max, lengths in plain["entries"]:
+        for round, direction, start, stop, step, n_bits, n_bits_max, lengths, *rest in plain["entries"]:
             if direction not in DIRECTIONS:
                 raise ValueError(f"no direction {direction!r}")
             kept = _small(np.array(lengths, np.int64)) if isinstance(lengths, list) else lengths
-            ledger.entries.append(Entry(round, direction, range(start, stop, step), n_bits, n_bits_max, kept))
+            side = int(rest[0]) if rest and rest[0] is not None else None
+            ledger.entries.append(Entry(round, direction, range(start, stop, step), n_bits, n_bits_max, kept, side))
         ledger.edges = {(int(a), int(b)): int(n_bits) for a, b, n_bits in plain.get("edges", ())}
         return ledger
 
@@ -123,6 +137,11 @@ class Ledger:
         """Bits sent in all directions."""
         return sum(entry.n_bits for entry in self.entries)
 
+    def side_bits(self, *directions: Direction) -> int | None:
+        """Those of the bits sent in some directions that are side information; None where that was not booked."""
+        counts = [entry.side for entry in self.entries if entry.direction in directions]
+        return None if None in counts else sum(count for count in counts if count is not None)
+
     @property
     def messages(self) -> int:
         """Messages sent."""
@@ -134,16 +153,21 @@ class Ledger:
         return len({entry.round for entry in self.entries})
 
     def by_round(self) -> list[dict[str, int | str]]:
-        """One row a round and direction: messages, n_bits, n_bits_max; plain values, comparable between runs."""
+        """One row a round and direction: messages, n_bits, n_bits_max and, where it was booked, how much of n_bits is
+        side information; plain values, comparable between runs."""
         rows: dict[tuple[int, str], dict[str, int | str]] = {}
         for e in self.entries:
             row = rows.setdefault(
                 (e.round, e.direction),
-                {"round": e.round, "direction": e.direction, "messages": 0, "n_bits": 0, "n_bits_max": 0},
+                {"round": e.round, "direction": e.direction, "messages": 0, "n_bits": 0, "n_bits_max": 0, "side": 0},
             )
             row["messages"] = int(row["messages"]) + e.messages
             row["n_bits"] = int(row["n_bits"]) + e.n_bits
             row["n_bits_max"] = max(int(row["n_bits_max"]), e.n_bits_max)
+            if e.side is None:
+                row.pop("side", None)
+            elif "side" in row:
+                row["side"] = int(row["side"]) + e.side
         return list(rows.values())
 
     def by_party(self, parties: int, direction: Direction | None = None) -> NDArray[np.int64]:
@@ -180,8 +204,8 @@ class Ledger:
         links[-1] = self.payload("down_broadcast") + self.payload("down_unicast")
         return links
 
-    def totals(self) -> dict[str, int]:
-        """The flat numbers of a record."""
+    def totals(self) -> dict[str, Any]:
+        """The flat numbers of a record; side_bits are those of the payload_bits that are side information."""
         by = {f"payload_bits_{direction}": self.payload(direction) for direction in DIRECTIONS}
         down = by["payload_bits_down_broadcast"] + by["payload_bits_down_unicast"]
         return {
@@ -189,6 +213,9 @@ class Ledger:
             **by,
             "payload_bits_down": down,
             "payload_bits_max": max((e.n_bits_max for e in self.entries), default=0),
+            "side_bits": self.side_bits(*DIRECTIONS),
+            **{f"side_bits_{direction}": self.side_bits(direction) for direction in DIRECTIONS},
+            "side_bits_down": self.side_bits("down_broadcast", "down_unicast"),
             "coin_bits": self.coin_bits,
             "wire_bytes": self.wire_bytes,
             "messages": self.messages,

@@ -126,11 +126,21 @@ def test_a_ledger_survives_its_plain_form() -> None:
 
     ledger = Ledger(coin_bits=128)
     ledger.book(Turn(0, range(4), "referee"), range(4), np.array([3, 1, 4, 1]), 9, 4)
-    ledger.book(Turn(1, range(0), "each"), range(4), 7, 28, 7)
+    ledger.book(Turn(1, range(0), "each"), range(4), 7, 28, 7, 8)
     again = Ledger.of_plain(ledger.plain())
     assert again.by_round() == ledger.by_round()
     assert again.totals() == ledger.totals()
     assert again.by_party(4).tolist() == [3, 1, 4, 1]
+    earlier = ledger.plain()  # as before side information was booked
+    earlier["entries"] = [row[:-1] for row in earlier["entries"]]
+    old = Ledger.of_plain(earlier)
+    old.book(Turn(2, range(4), "board"), range(4), 2, 8, 2, 3)
+    assert Ledger.of_plain(old.plain()).totals() == old.totals()
+    assert old.totals()["payload_bits"] == ledger.payload_bits + 8
+    found = {key: count for key, count in old.totals().items() if key.startswith("side_bits")}
+    assert found["side_bits"] is found["side_bits_up"] is found["side_bits_down"] is None
+    assert (found["side_bits_board"], found["side_bits_peer"]) == (3, 0)
+    assert ["side" in row for row in old.by_round()] == [False, False, True]
     with pytest.raises(ValueError, match="no direction"):
         Ledger.of_plain({**ledger.plain(), "entries": [[0, "sideways", 0, 1, 1, 3, 3, 3]]})
 

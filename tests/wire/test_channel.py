@@ -10,6 +10,7 @@ from distest.bits import BitReader, Messages, Words
 from distest.errors import ModelError, PartyError, UsageError, WireError
 from distest.wire.board import Board, Chunk, Post
 from distest.wire.channel import Channel, Hearing, Model, Tally
+from distest.wire.heard import ROW_BITS
 from distest.wire.replay import Replay
 from distest.wire.transport import HEADER_BYTES, Solo, Transport
 from distest.wire.turn import Turn, block_size, hosted
@@ -26,6 +27,7 @@ def say(block: range) -> Messages:
 def hear(block: range, reader: BitReader) -> Tally:
     heard = reader.symbols(len(block), 3)
     assert heard.tolist() == [i % 8 for i in block]
+    reader.aside("some of them", (), len(block))
     return np.array([len(block), heard.sum()], np.int64)
 
 
@@ -45,6 +47,7 @@ def hear_unary(block: range, reader: BitReader) -> Tally:
             ones += 1
         reader.took(1, start - probe.unread())
         total += ones
+    reader.note("", side=len(block))
     return np.array([len(block), total], np.int64)
 
 
@@ -394,6 +397,7 @@ def announcing(channel: Channel, readers: Any = "servers", said: str = "10110") 
 
     def listen(reader: BitReader) -> None:
         heard.append(f"{int(reader.fixed(1, len(said))[0, 0]):0{len(said)}b}")
+        reader.aside("a flag", (), 1)
 
     channel.announce(Turn(1, range(0), readers), speak, listen)
     return heard
@@ -408,6 +412,8 @@ def test_a_word_of_the_referee_is_booked_once_or_once_a_server(readers: Any, dir
     assert channel.ledger.payload(direction) == bits
     assert channel.ledger.totals()["payload_bits_down"] == bits
     assert channel.ledger.totals()["payload_bits_up"] == 3 * M
+    assert channel.ledger.totals()["side_bits_down"] == channel.ledger.side_bits(direction) == bits // 5
+    assert channel.ledger.totals()["side_bits_up"] == M
     assert channel.ledger.by_party(M).tolist() == [3] * M  # what the servers wrote themselves
     assert channel.board is not None
     assert channel.board.digest() == channel.digest()
@@ -462,6 +468,7 @@ def swapping(channel: Channel) -> dict[tuple[int, int], int]:
 
     def listen(party: int, owner: int, reader: BitReader) -> None:
         found[party, owner] = int(reader.fixed(1, 7 + party)[0, 0])
+        reader.aside("the first ones", (), 1 + party)
 
     channel.swap(Turn(1, ALL, "peers"), to_peers, listen)
     return found
@@ -475,6 +482,7 @@ def test_peers_hear_what_was_said_to_them_and_the_ledger_books_it() -> None:
     assert swapping(channel) == PAIRS
     assert channel.ledger.by_party(M, "peer").tolist() == [(M - 1) * (7 + a) for a in ALL]
     assert channel.ledger.payload("peer") == sum((M - 1) * (7 + a) for a in ALL)
+    assert channel.ledger.side_bits("peer") == sum((M - 1) * (1 + a) for a in ALL)
     assert channel.board is not None
     assert channel.board.digest() == channel.digest()
 
@@ -523,7 +531,7 @@ def test_what_a_rank_has_for_itself_does_not_travel() -> None:
     home = {party: rank for rank, (parties, _) in enumerate(ranks) for party in parties}
     rows = [a for a in ALL for b in ALL if home[a] != home[b]]
     booked = sum(HEADER_BYTES + (7 + a + 7) // 8 for a in rows)
-    tables = [sum(HEADER_BYTES * 7 for a in ALL for b in ALL if a != b and home[b] == rank) for rank in (1, 2)]
+    tables = [sum(ROW_BITS // 8 for a in ALL for b in ALL if a != b and home[b] == rank) for rank in (1, 2)]
     assert ranks[0][1] == booked + sum(tables) + 2 * HEADER_BYTES
 
 

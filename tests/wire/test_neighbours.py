@@ -11,6 +11,7 @@ from distest.bits import BitReader, Messages
 from distest.errors import ModelError, WireError
 from distest.wire.board import MAGIC, Board
 from distest.wire.channel import Channel
+from distest.wire.heard import ROW_BITS
 from distest.wire.ledger import Ledger
 from distest.wire.replay import Replay
 from distest.wire.transport import HEADER_BYTES, Solo, Transport
@@ -36,6 +37,7 @@ def talk(channel: Channel, rounds: int = 2) -> list[int]:
 
     def hear(party: int, owner: int, reader: BitReader) -> None:
         assert int(reader.fixed(1, 5 + party)[0, 0]) == party
+        reader.aside("the first ones", (), 2)
         heard.append(party)
 
     for number in range(rounds):
@@ -55,6 +57,7 @@ def test_every_edge_is_charged_for_and_every_message_written_once() -> None:
     assert channel.ledger.by_link(M).tolist() == [*((5 + a) * DEGREE[a] for a in ALL), 0]
     assert channel.ledger.totals()["payload_bits_peer"] == sum(5 + a for a, _ in PAIRS)
     assert channel.ledger.totals()["payload_bits_max"] == 5 + M - 1
+    assert channel.ledger.totals()["side_bits_peer"] == 2 * len(PAIRS)
     assert channel.board is not None
     assert channel.board.n_bits == sum(5 + a for a in ALL)  # kept once, whoever reads it
     assert channel.board.digest() == channel.digest()
@@ -98,7 +101,7 @@ def test_a_message_travels_to_a_rank_once_however_many_read_it_there() -> None:
     ranks = {a: {home[b] for x, b in PAIRS if x == a} - {home[a]} for a in ALL}
     assert {(a, a): r | {home[a]} for a, r in ranks.items()} == reached(Turn(0, ALL, "neighbours", EDGES), home)
     messages = sum(len(ranks[a]) * (HEADER_BYTES + (5 + a + 7) // 8) for a in ALL)
-    tables = sum(HEADER_BYTES * 7 for a in ALL if home[a])
+    tables = sum(ROW_BITS // 8 for a in ALL if home[a])
     assert on_ranks(3, work)[0] == messages + tables + 2 * HEADER_BYTES
 
 

@@ -54,7 +54,7 @@ class ChunkTop(Sparsifier):
     def read_places(self, parts: BitReader, d: int, worker: int, coins: PublicCoins) -> Places:
         k = self.size(d)
         at = parts.fixed(k, self._width)[:, 0].astype(np.int64)
-        parts.note("places in their chunks", at)
+        parts.aside("places in their chunks", at)
         if int(at.max()) >= self.chunk or int(at[-1]) >= d - (k - 1) * self.chunk:
             raise WireError("a coordinate is said to be behind the end of its chunk")
         return np.asarray(np.arange(k) * self.chunk + at, np.int64)

@@ -118,7 +118,7 @@ def write_signs(unit: float, negative: "np.typing.NDArray[np.uint8]") -> Message
 
 def read_signs(parts: BitReader, count: int) -> Vector:
     """`count` >= 1 coordinates that `write_signs` wrote, float32. Raises WireError."""
-    unit = numbers.read(parts, 1, "float32", "unit")[0]
+    unit = np.float32(numbers.read_scale(parts, "unit"))
     signs = np.where(parts.fixed(count, 1)[:, 0] == 1, np.float32(-1), np.float32(1))
     parts.note("signs")
     return np.asarray(unit * signs, np.float32)

@@ -7,7 +7,7 @@ from typing import ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
-from distest.bits import BitReader, Messages, Words
+from distest.bits import BitReader, Messages, Words, close, inside
 from distest.codecs.elias_gamma import EliasGamma
 from distest.coins import Coins, PublicCoins
 from distest.errors import UsageError, WireError
@@ -90,35 +90,34 @@ class HadamardDither(Compressor):
         width, most = self.width, dither.most(self.width)
         reader.need(d // (2 * self.block) * rotation.SCALE_BITS)
         parts = rotation.segments(d, self.block)
-        data, at, limit = reader.raw()
-        inner = reader.inner()
-        scales = rotation.read_scales(inner, len(parts))
+        message = inside(reader)
+        scales = rotation.read_scales(message, len(parts))
         words = _words(d, worker, coins)
         contexts, z = np.empty(d, np.uint8), np.zeros(d, np.float32)
         spoken = [part for part, scale in zip(parts, scales.tolist(), strict=True) if scale > 0]
         for part in spoken:
             loops.contexts_of(words, part.start, contexts[part])
         wanted = _picked(contexts, spoken)
-        first = limit - inner.unread()
+        data, first, limit = message.raw()
         symbols, end, status = rans.read(data, first, limit, wanted.size, dither.model(width), wanted)
         if status:
             why = "end early" if status == prefix.ENDED else "are no stream of multiples"
-            raise WireError(f"the bits {why} in a message of {d} coordinates from bit {at} on")
+            raise WireError(f"the bits {why} in a message of {d} coordinates from bit {reader.raw()[1]} on")
+        message.took(1, end - first)
         step, done = np.float32(width), 0
         for part in spoken:
             size = part.stop - part.start
             loops.restored(symbols[done : done + size], words, part.start, step, most, z[part])
             done += size
-        inner = BitReader(data, limit, end)
         far = np.flatnonzero(symbols == 2 * most + 1)
         if far.size:
             starts = np.array([part.start for part in spoken])
             ends = np.cumsum([part.stop - part.start for part in spoken])
             own = np.searchsorted(ends, far, side="right")
             place = far + (starts - np.concatenate(([0], ends[:-1])))[own]
-            z[place] = _far_numbers(inner, place, most, words) * step
-        reader.took(1, limit - at - inner.unread())
-        reader.note("multiples of the step, rANS, and those beyond its table in Elias gamma", symbols)
+            z[place] = _far_numbers(message, place, most, words) * step
+        message.note("multiples of the step, rANS, and those beyond its table in Elias gamma", symbols)
+        close(reader, message)
         return rotation.turned_back(z, scales, self.block, coins, worker)
 
     def distortion(self, d: int) -> float:

@@ -68,7 +68,7 @@ class LaqGrid(Compressor):
         if self.grid == "odd" and count and int(symbols.max()) >= self._points:
             raise WireError(f"a coordinate names point {int(symbols.max())} of a grid of {self._points}")
         reader.took(1, 32 * number + count * self.bits)
-        reader.note("radii, float32", radii, 32 * number)
+        reader.aside("radii, float32", radii, 32 * number)
         reader.note(f"points of the grid, {self.bits} bits each", symbols)
         return grid.values(radii, symbols, block, self._points, d)
 

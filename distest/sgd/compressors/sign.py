@@ -63,7 +63,7 @@ class Sign(Compressor):
         data = bitpack.cut(reader.raw()[0], start, head + d)
         scales = checked_norms(bitpack.unpack(data, 0, 32, number * self.scales)).reshape(number, self.scales)
         reader.took(1, head + d)
-        reader.note("scales, float32", scales, head)
+        reader.aside("scales, float32", scales, head)
         reader.note("signs")
         below: NDArray[np.bool_] = np.unpackbits(data[head // 8 :][: (d + 7) // 8], count=d).astype(bool)
         high, low = (np.repeat(scales[:, side], bucket)[:d] for side in (0, -1))

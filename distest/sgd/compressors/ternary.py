@@ -90,7 +90,7 @@ class Ternary(Compressor):
     def decode(self, reader: BitReader, d: int, worker: int, coins: PublicCoins) -> Vector:
         parts = inside(reader)
         mode = int(parts.fixed(1, MODE_BITS)[0, 0])
-        parts.note("how trits are coded", [mode])
+        parts.aside("how trits are coded", [mode])
         x = np.zeros(d, np.float32)
         if mode != NOTHING:
             scale = np.float32(numbers.read_magnitude(parts))

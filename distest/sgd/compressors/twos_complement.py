@@ -70,7 +70,7 @@ class TwosComplement(Compressor):
     def decode(self, reader: BitReader, d: int, worker: int, coins: PublicCoins) -> Vector:
         parts = inside(reader)
         unit = checked_norms(parts.fixed(1, 32)[:, 0])[0]
-        parts.note("unit, float32", [unit])
+        parts.aside("unit, float32", [unit])
         if unit == 0:
             close(reader, parts)
             return np.zeros(d, np.float32)

@@ -85,7 +85,7 @@ class LagPs(Lazy):
             def decode(worker: int, reader: BitReader) -> None:
                 parts = inside(reader)
                 speaks = bool(parts.fixed(1, 1)[0, 0])
-                parts.note("whether the worker is asked", [int(speaks)])
+                parts.aside("whether the worker is asked", [int(speaks)])
                 if speaks:
                     asked.add(worker)
                     views.append(code.read(parts, zero, link.workers, here.public))

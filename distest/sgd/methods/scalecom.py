@@ -107,7 +107,7 @@ class Scalecom(Method):
             return indices.of_message(reader, k, d)
         parts = inside(reader)
         at = parts.fixed(k, self._width)[:, 0].astype(np.int64)
-        parts.note("places in their chunks", at)
+        parts.aside("places in their chunks", at)
         close(reader, parts)
         found: Places = np.arange(k) * self.chunk + at
         if int(at.max(initial=0)) >= self.chunk or int(found[-1]) >= d:
