@@ -38,7 +38,7 @@ _READ_BY = {
 
 @dataclass(frozen=True, slots=True)
 class Field:
-    """Bits start..stop-1 of a turn, by name. bits: the first 64 digits. values, count, says: as in `watch.Part`."""
+    """Bits start..stop-1 of a turn, by name. bits: the first 64 digits; the others as in `watch.Part`."""
 
     name: str
     start: int
@@ -47,6 +47,7 @@ class Field:
     values: tuple[Any, ...]
     count: int
     says: str
+    side: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -264,7 +265,9 @@ def _field(part: Part, before: int, chunk: Chunk) -> Field:
     first, many = part.start, min(_BITS, part.stop - part.start)
     digits = np.unpackbits(chunk.data[first // 8 : (first + many + 7) // 8])[first % 8 :][:many]
     bits = "".join(map(str, digits.tolist()))
-    return Field(part.name, before + part.start, before + part.stop, bits, part.values, part.count, part.says)
+    return Field(
+        part.name, before + part.start, before + part.stop, bits, part.values, part.count, part.says, part.side
+    )
 
 
 def _bits(chunks: Any) -> int:

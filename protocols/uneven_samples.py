@@ -74,7 +74,7 @@ class UnevenSamples(RefereeProtocol):
         return np.bincount((party * n + samples)[here], minlength=m * n)
 
     def fields(self, party: int, message: Watch, state: Tally | None, coins: PublicCoins) -> None:
-        held = message.take("number of samples, plus 1", EliasGamma())[0] - 1
+        held = message.take("number of samples, plus 1", EliasGamma(), side=True)[0] - 1
         if held:
             message.take("sample", Fixed(self.task.n), held)
 

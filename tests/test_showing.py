@@ -4,6 +4,7 @@ import json
 import re
 import subprocess
 import sys
+from collections import Counter
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -12,7 +13,8 @@ import numpy as np
 import pytest
 
 from distest import catalog, records, showing, train_spec, training
-from distest.coins import from_seed
+from distest.bits import BitReader
+from distest.coins import NO_PRIVATE, Coins, PublicCoins, from_seed
 from distest.errors import ModelError, UsageError, WireError
 from distest.learning import sampling
 from distest.learning.protocol import Protocol
@@ -21,7 +23,10 @@ from distest.showing import REFEREE, Said, Wanted
 from distest.watch import Watch
 from distest.wire.board import Board
 from distest.wire.transport import Solo
+from distest.wire.turn import DIRECTIONS, Turn
+from distest.wire.watching import Seen, Watching
 from tests import laws
+from tests.mpi.programs import models
 from tests.protocols.test_laws import cases, truth
 from tests.sgd.test_compressor_laws import ALL, KEY, VECTORS, fits
 
@@ -43,6 +48,7 @@ def learned(folder: Path, protocol: Protocol[Any], support: int, seed: int = 7) 
     assert outcome.board is not None
     spec = {"n": task.n, "m": task.m, "s": task.s, "loss": task.loss, "protocol": catalog.describe(protocol)}
     record = {"kind": "learn", "spec": {**spec, "generator": "splitmix"}, "public_key": coins.public.key}
+    record |= outcome.ledger.totals()
     samples = sampling.independent(truth(task.n, support), task.s, data).draw(range(task.m))
     return kept(folder, outcome.board, {**record, "coin_path": list(coins.public.path)}), samples
 
@@ -72,7 +78,11 @@ def test_every_bit_of_a_protocol_is_in_one_named_field_that_says_what_the_server
 ) -> None:
     protocol = catalog.build("protocol", {"name": name, **options}, task=task)
     record, samples = learned(tmp_path, protocol, options.get("support", task.n))
-    for said in told(tmp_path, record, Wanted(limit=0 if task.s < 100 else 6)):
+    turns = told(tmp_path, record, Wanted(limit=0 if task.s < 100 else 6))
+    if task.s < 100:  # all messages are shown
+        assert record["side_bits"] == sum(field.side for said in turns for m in said.shown for field in m.fields)
+        assert (record["side_bits"] > 0) == (name in ("uneven_samples", "haar_wavelet"))
+    for said in turns:
         tiled(said)
         for message in said.shown:
             seen = samples[message.party]
@@ -94,6 +104,13 @@ def test_every_bit_of_a_compressor_is_in_one_named_part(compressor: Any) -> None
         message = compressor.encode(x, 0, KEY)
         watch = Watch(message.data, message.n_bits)
         compressor.decode(watch, x.size, 0, KEY.public)
+        for add in (False, True):
+            reader = BitReader(message.data, message.n_bits)
+            if add:
+                compressor.add(reader, x.size, 0, KEY.public, np.zeros_like(x), 0.5)
+            else:
+                compressor.fill(reader, 0, KEY.public, np.zeros_like(x))
+            assert reader.side_bits == watch.side_bits == sum(part.side for part in watch.parts)
         assert watch.ends == [message.n_bits]
         assert watch.parts[0].start == 0
         assert watch.parts[-1].stop == message.n_bits
@@ -124,6 +141,43 @@ def test_every_bit_of_a_training_run_is_in_one_named_part(method: dict[str, Any]
     assert sum(turn.n_bits for turn in said) == board.n_bits
     for turn in said:
         tiled(turn)
+
+
+@pytest.mark.parametrize("kind", ["methods", "means"])
+def test_side_information_is_booked_as_the_parts_of_a_replay_say_it(kind: str) -> None:
+    """Every method, and the mean of every compressor over every exchange; in each direction, and once for each reader
+    where a message is charged for each."""
+    table = {"workers": 3, "steps": 3, "batch": 8}
+    for problem, method in models.runs(3):
+        feeds = bool(method.get("feedback")) or method.get("exchange") == "tree"  # the others have all notes
+        if (kind == "means") != (method["name"] == "mean") or (kind == "means" and feeds):
+            continue
+        spec = train_spec.check(train_spec.normalise({**table, "problem": problem, "method": method}))
+        try:
+            trials = training.plan(spec)
+        except UsageError:  # not for this compressor or exchange
+            continue
+        record, _, board = next(training.run(spec, trials, Solo(), True))
+        assert board is not None
+        sums: Counter[str] = Counter()
+
+        def watched(turn: Turn, seen: list[Seen], sums: Counter[str] = sums) -> None:
+            for here in seen:
+                times = len(turn.edges.readers.get(here.block[0], ())) if turn.readers == "neighbours" else 1
+                if turn.readers == "each" and not turn.speakers and len(here.watch.ends) == 1:
+                    times = 3
+                parts = here.watch.parts
+                assert all(one.stop == two.start for one, two in pairwise(parts)), turn
+                sums[f"payload_bits_{turn.direction}"] += times * (parts[-1].stop - parts[0].start)
+                sums[f"side_bits_{turn.direction}"] += times * sum(part.side for part in parts)
+
+        public = PublicCoins(record["public_key"], "splitmix", tuple(record["coin_path"]))
+        channel = Watching(board, Solo(), "blackboard", watched)
+        training.replay(record, board, Coins(public, NO_PRIVATE), channel)
+        for direction in DIRECTIONS:
+            for key in (f"payload_bits_{direction}", f"side_bits_{direction}"):
+                assert record[key] == sums[key], (record["label"], key)
+        assert record["side_bits"] == sum(record[f"side_bits_{direction}"] for direction in DIRECTIONS)
 
 
 def grouping(folder: Path) -> dict[str, Any]:

@@ -49,6 +49,8 @@ class Counted(Codec):
         if symbols.size and int(symbols.max()) >= self.n:
             raise WireError(f"symbol {int(symbols.max())} is outside the domain of {self.n} symbols")
         reader.took(m, lengths)
+        values = self.width * int(np.count_nonzero(symbols >= 0))
+        reader.note("counts and symbols", side=int(lengths.sum()) - values)
         return symbols
 
     def n_bits(self, symbols: Symbols) -> NDArray[np.int64]:

@@ -61,21 +61,22 @@ def encode(norms: Floats, symbols: Bytes, d: int, bucket: int, levels: Levels, c
 
 def decode(
     data: Bytes, at: int, limit: int, bucket: int, levels: Levels, code: int, out: Floats, scale: float | None
-) -> tuple[int, int, int]:
+) -> tuple[int, int, int, int]:
     """out = the vector whose bits begin at `at`, or, with a scale, out += scale * the vector.
 
     data: with bitpack.SPARE behind; bits from `limit` on are not seen. Returns the bit behind the vector, 0 or what is
-    wrong, and then the bucket where: those before it are in `out` already.
+    wrong, and then the bucket where: those before it are in `out` already; and how many of the bits are values, signs
+    and levels.
     """
     if not worth_compiling(PYTHON * out.size):
         return _decode(data, at, limit, bucket, levels, code, out, scale)
     every = np.arange(max(1 << levels.width, quantise.GROUP), dtype=np.uint8)
-    at, status, place = jitted("distances").decode(
+    at, status, place, own = jitted("distances").decode(
         data, at, limit, bucket, levels.width, levels.zero, top(levels), code, _windows(levels), levels.code,
         levels.steps, quantise.tables(levels)[0], every, np.empty(every.size, np.float32),
         np.float32(1 if scale is None else scale), scale is not None, out,
     )  # fmt: skip
-    return int(at), int(status), int(place)
+    return int(at), int(status), int(place), int(own)
 
 
 def top(levels: Levels) -> int:
@@ -134,7 +135,8 @@ def _words(levels: Levels) -> Codes:
 
 @lru_cache(maxsize=16)
 def _windows(levels: Levels) -> NDArray[np.uint32]:
-    """What the next WINDOW bits say of a coordinate: distance times 2^16, plus symbol times 2^8, plus bits; else 0.
+    """What the next WINDOW bits say of a coordinate, or 0: 2^20 times the distance, plus 2^12 times the symbol, plus
+    2^6 times the bits of sign and level, plus all bits. So the bits of four are added up at once.
 
     uint32 (ROWS * 2^WINDOW,), row by row: omega, Rice's parameters 0, 1, ..., and one of zeros.
     """
@@ -152,7 +154,7 @@ def _windows(levels: Levels) -> NDArray[np.uint32]:
                     break
                 free = WINDOW - more - width
                 first = (distance << width | level) << free
-                table[row, first : first + (1 << free)] = gap << 16 | symbol << 8 | more + width
+                table[row, first : first + (1 << free)] = gap << 20 | symbol << 12 | width << 6 | more + width
     return table.ravel()
 
 
@@ -216,37 +218,40 @@ def _parameter(gaps: list[int]) -> int:
 
 def _decode(
     data: Bytes, at: int, limit: int, bucket: int, levels: Levels, code: int, out: Floats, scale: float | None
-) -> tuple[int, int, int]:
+) -> tuple[int, int, int, int]:
     if scale is None:
         out[...] = 0
+    own = 0
     for place, begin in enumerate(range(0, out.size, bucket)):
         here = out[begin : begin + bucket]
         mode = code
         if code == SHORTEST:
             if at + MODE_BITS > limit:
-                return at, MODE_ENDS, place
+                return at, MODE_ENDS, place, own
             mode, at = _number(data, at, MODE_BITS)
         if mode == ZERO:
             continue
         if at + NORM_BITS > limit:
-            return at, NORM_ENDS, place
+            return at, NORM_ENDS, place, own
         pattern, at = _number(data, at, NORM_BITS)
         if pattern >= INFINITE:
-            return at, BAD_NORM, place
+            return at, BAD_NORM, place, own
         if pattern == 0:
             if code == SHORTEST:
-                return at, ZERO_TOLD, place
+                return at, ZERO_TOLD, place, own
             continue
         places, symbols, at, status = _told(data, at, limit, mode, here.size, levels)
         if status:
-            return at, status, place
+            return at, status, place, own
+        word = gamma if mode == RICE else omega
+        own += sum(levels.width if mode == FIXED else _signed(x, levels, word)[1] for x in symbols.tolist())
         norm = np.full(symbols.size, np.uint32(pattern)).view(np.float32)
         said = quantise.values(symbols, norm, levels)
         if scale is None:
             here[places] = said
         else:
             here[places] += np.float32(scale) * said
-    return at, 0, 0
+    return at, 0, 0, own
 
 
 def _told(

@@ -65,26 +65,29 @@ def rounded(samples: NDArray[np.int32], t: int, steps: Ints, shifts: Ints, words
     return [np.bincount(owner, minlength=m), np.concatenate(places_)[order], np.concatenate(values_)[order]]
 
 
-def add_up(data: NDArray[np.uint8], at: int, limit: int, m: int, places: int, most: int) -> tuple[Ints, Ints, int]:
+def add_up(data: NDArray[np.uint8], at: int, limit: int, m: int, places: int, most: int) -> tuple[Ints, Ints, int, int]:
     """The sum of the multiples at each place over m messages from bit `at` on, bits from `limit` on unseen.
 
-    Returns the sums int64 (places,), the bits of each message int64 (m,), and a status: 0, or prefix.ENDED, or
-    prefix.INVALID where the bits are no message, a place is outside or a multiple larger than `most`.
+    Returns the sums int64 (places,), the bits of each message int64 (m,), a status: 0, or prefix.ENDED, or
+    prefix.INVALID where the bits are no message, a place is outside or a multiple larger than `most`; and how many of
+    the bits are multiples, sizes and signs.
     """
     sums = np.zeros(places, np.int64)
     if m > limit - at:
-        return sums, np.empty(0, np.int64), prefix.ENDED
+        return sums, np.empty(0, np.int64), prefix.ENDED, 0
     lengths = np.empty(m, np.int64)
     if worth_compiling(4 * (limit - at)):
-        return sums, lengths, int(jitted("haar").add_up(data, at, limit, places, most, sums, lengths))
+        status, own = jitted("haar").add_up(data, at, limit, places, most, sums, lengths)
+        return sums, lengths, int(status), int(own)
+    own = 0
     for i in range(m):
         start = at
         head, bits, status = prefix.decode_rows(data, at, limit, 1, 1, (prefix.Column(prefix.GAMMA),))
         if status:
-            return sums, lengths, status
+            return sums, lengths, status, own
         count, at = int(head[0, 0]) - 1, at + int(bits[0])
         if count > places:
-            return sums, lengths, prefix.INVALID
+            return sums, lengths, prefix.INVALID, own
         if count:
             parameter = int(golomb_parameter(places, np.array([count]))[0])
             short, cutoff = prefix.phase_in(parameter)
@@ -92,13 +95,14 @@ def add_up(data: NDArray[np.uint8], at: int, limit: int, m: int, places: int, mo
             row = (gap, prefix.Column(prefix.GAMMA), prefix.Column(prefix.FIXED, 1, 2))
             items, bits, status = prefix.decode_rows(data, at, limit, count, 3, row)
             if status:
-                return sums, lengths, status
+                return sums, lengths, status, own
             at += int(bits.sum())
             if int(items[:, 0].max()) >= places or int(items[:, 1].max()) > most:
-                return sums, lengths, prefix.INVALID
+                return sums, lengths, prefix.INVALID, own
             place = np.cumsum(items[:, 0] + 1) - 1
             if int(place[-1]) >= places:
-                return sums, lengths, prefix.INVALID
+                return sums, lengths, prefix.INVALID, own
+            own += sum(2 * size.bit_length() for size in items[:, 1].tolist())  # a gamma word and a sign
             sums[place] += items[:, 1] * (1 - 2 * items[:, 2])
         lengths[i] = at - start
-    return sums, lengths, 0
+    return sums, lengths, 0, own

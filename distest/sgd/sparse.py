@@ -55,9 +55,9 @@ def unpack(reader: BitReader, bucket: int, levels: Levels, code: SparseCode, out
     Raises WireError, and then the buckets before the one that is wrong are in out.
     """
     data, start, limit = reader.raw()
-    end, status, place = distances.decode(data, start, limit, bucket, levels, _CODES[code], out, scale)
+    end, status, place, own = distances.decode(data, start, limit, bucket, levels, _CODES[code], out, scale)
     if status:
         size = min(bucket, out.size - place * bucket)
         raise WireError(_WRONG[status].format(size=size, top=distances.top(levels)))
     reader.took(1, end - start)
-    reader.note(f"norms and levels in Elias's code, {code}", out if scale is None else ())
+    reader.note(f"norms, distances and levels, {code}", out if scale is None else (), side=end - start - own)

@@ -60,9 +60,9 @@ def test_small_and_large_vectors_make_the_same_bits(levels: Levels, code: int, m
             bitpack.append(data, n_bits, shifted, 5)
             put, added = np.empty(d, np.float32), start.copy()
             for out, scale in ((put, None), (added, 0.3)):
-                end, status, _ = distances.decode(shifted, 5, n_bits + 5, bucket, levels, code, out, scale)
+                end, status, _, own = distances.decode(shifted, 5, n_bits + 5, bucket, levels, code, out, scale)
                 assert (end, status) == (n_bits + 5, 0)
-            found.append((data.tobytes(), n_bits, put.tobytes(), added.tobytes()))
+            found.append((data.tobytes(), n_bits, own, put.tobytes(), added.tobytes()))
         assert found[0] == found[1], (d, bucket)
 
 
@@ -98,7 +98,7 @@ def test_damaged_bits_are_the_same_message_or_none_on_both_roads(
             noise[limit // 8 + 1 :] = draw.integers(0, 256, noise.size - limit // 8 - 1)
             noise[limit // 8] ^= int(draw.integers(0, 256)) >> (limit % 8)
             out = np.empty(d, np.float32)
-            end, status, place = distances.decode(noise, 0, limit, bucket, levels, code, out, None)
+            end, status, place, _ = distances.decode(noise, 0, limit, bucket, levels, code, out, None)
             assert end <= limit or status
             found.append((0, end, out.tobytes()) if not status else (1, place, out[: place * bucket].tobytes()))
         read += found[0][0] == 0
@@ -126,7 +126,8 @@ def test_distances_of_millions_have_words(code: int, monkeypatch: pytest.MonkeyP
         wanted = head + f"{b:05b}" + count + "".join(words)
     assert "".join(map(str, np.unpackbits(data)[:n_bits])) == wanted
     out = np.empty(d, np.float32)
-    assert distances.decode(data, 0, n_bits, d, levels, code, out, None) == (n_bits, 0, 1)
+    own = len(places) * len("1" + (naive.elias_omega(7) if code == ELIAS else naive.elias_gamma(7)))
+    assert distances.decode(data, 0, n_bits, d, levels, code, out, None) == (n_bits, 0, 1, own)
     assert np.flatnonzero(out).tolist() == places
     assert (out[places] == -1).all()
 

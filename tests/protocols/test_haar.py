@@ -156,7 +156,7 @@ def test_both_roads_give_the_same_bits(n: int, s: int, lam: float | None, monkey
     protocol = build(Task(n, m, s), lam=lam)
     coins, _ = from_seed(5)
     samples = np.random.default_rng(2).geometric(min(0.9, 3 / n), (m, s)).astype(np.int32) % n
-    said, heard = [], []
+    said, heard, aside = [], [], []
     for compiled in (True, False):
         monkeypatch.setattr(kernel, "worth_compiling", lambda n_items, compiled=compiled: compiled)
         messages = protocol.message(Servers(range(7, 7 + m), samples), coins)
@@ -165,7 +165,9 @@ def test_both_roads_give_the_same_bits(n: int, s: int, lam: float | None, monkey
         heard.append(protocol.read(range(7, 7 + m), reader, coins.public))
         assert reader.unread() == 0
         assert np.array_equal(reader.booked()[1], np.asarray(messages.lengths))
+        aside.append(reader.side_bits)
     assert said[0] == said[1]
+    assert aside[0] == aside[1]
     assert np.array_equal(heard[0], heard[1])
 
 

@@ -229,8 +229,8 @@ def _said(out: Array, at: int, value: Any, adding: bool) -> None:
 
 
 @kernel
-def entry_of(data: Array, at: int, limit: int, b: int) -> tuple[int, int, int, int]:
-    """A distance (below 1 where there is none), a sign, the index of a level, and the bit behind them.
+def entry_of(data: Array, at: int, limit: int, b: int) -> tuple[int, int, int, int, int]:
+    """A distance (below 1 for none), a sign, the index of a level, the bit behind them, and the bit of the sign.
 
     b: Rice's parameter, -1 for omega.
     """
@@ -240,84 +240,90 @@ def entry_of(data: Array, at: int, limit: int, b: int) -> tuple[int, int, int, i
         gap, at = golomb(data, at, limit, b, i64(1) << b, i64(1) << b)
         gap += 1
     if gap < 1 or at >= limit:
-        return i64(0), i64(0), i64(0), at
+        return i64(0), i64(0), i64(0), at, at
+    own = at
     negative = i64(read(data, at, 1))
     if b < 0:
         level, at = omega(data, at + 1, limit)
     else:
         level, at = gamma(data, at + 1, limit)
-    return (gap if level > 0 else i64(0)), negative, level, at
+    return (gap if level > 0 else i64(0)), negative, level, at, own
 
 
 @kernel
 def entries_of(
     data: Array, at: int, limit: int, count: int, begin: int, end: int, b: int, top: int, zero: bool, sign: int,
     windows: Array, row: int, values: Array, adding: bool, out: Array,
-) -> tuple[int, int]:  # fmt: skip
-    """Add or put down `count` coordinates of out[begin:end]; the bit behind them, and 0 or what is wrong.
+) -> tuple[int, int, int]:  # fmt: skip
+    """Add or put down `count` coordinates of out[begin:end]; the bit behind them, 0 or what is wrong, and how many bits
+    are signs and levels.
 
     b: Rice's parameter, -1 for omega; windows: from `row` on. Where the first of four windows has no whole word,
     neither have those behind it.
     """
-    last, shift = begin - 1, u64(64 - WINDOW)
-    i = i64(0)
+    last, shift, bits = begin - 1, u64(64 - WINDOW), u64(63)
+    i, own = i64(0), i64(0)
     while i < count:
         if i + 4 <= count and at + 64 <= limit:
             v = load_be(data, at >> 3) << u64(at & 7)
             e = u64(windows[row + i64(v >> shift)])
-            v <<= e & u64(255)
+            v <<= e & bits
             f = u64(windows[row + i64(v >> shift)])
-            v <<= f & u64(255)
+            v <<= f & bits
             g = u64(windows[row + i64(v >> shift)])
-            v <<= g & u64(255)
+            v <<= g & bits
             h = u64(windows[row + i64(v >> shift)])
-            first = last + i64(e >> u64(16))
-            second = first + i64(f >> u64(16))
-            third = second + i64(g >> u64(16))
-            fourth = third + i64(h >> u64(16))
+            first = last + i64(e >> u64(20))
+            second = first + i64(f >> u64(20))
+            third = second + i64(g >> u64(20))
+            fourth = third + i64(h >> u64(20))
             if h and fourth < end:
-                _said(out, first, values[(e >> u64(8)) & u64(255)], adding)
-                _said(out, second, values[(f >> u64(8)) & u64(255)], adding)
-                _said(out, third, values[(g >> u64(8)) & u64(255)], adding)
-                _said(out, fourth, values[(h >> u64(8)) & u64(255)], adding)
-                at += i64(((e & u64(255)) + (f & u64(255))) + ((g & u64(255)) + (h & u64(255))))
+                _said(out, first, values[(e >> u64(12)) & u64(255)], adding)
+                _said(out, second, values[(f >> u64(12)) & u64(255)], adding)
+                _said(out, third, values[(g >> u64(12)) & u64(255)], adding)
+                _said(out, fourth, values[(h >> u64(12)) & u64(255)], adding)
+                both = ((e & u64(4095)) + (f & u64(4095))) + ((g & u64(4095)) + (h & u64(4095)))
+                at += i64(both & bits)
+                own += i64(both >> u64(6))
                 last = fourth
                 i += 4
                 continue
-        gap, negative, level, at = entry_of(data, at, limit, b)
+        gap, negative, level, at, signed = entry_of(data, at, limit, b)
         if gap < 1:
-            return at, BAD_WORD
+            return at, BAD_WORD, own
         if gap >= end - last or level > top:
-            return at, BEYOND
+            return at, BEYOND, own
+        own += at - signed
         last += gap
         _said(out, last, values[(negative << sign) | (level - (0 if zero else 1))], adding)
         i += 1
-    return at, 0
+    return at, 0, own
 
 
 @kernel
 def bucket_of(
     data: Array, at: int, limit: int, mode: int, begin: int, end: int, width: int, zero: bool, top: int,
     windows: Array, values: Array, adding: bool, out: Array,
-) -> tuple[int, int]:  # fmt: skip
-    """What is behind the norm of a bucket, into out[begin:end]; the bit behind it, and 0 or what is wrong."""
+) -> tuple[int, int, int]:  # fmt: skip
+    """What is behind the norm of a bucket, into out[begin:end]; the bit behind it, 0 or what is wrong, and how many
+    bits are signs and levels."""
     size = end - begin
     if mode == FIXED:
         if at + size * width > limit:
-            return at, FIXED_ENDS
+            return at, FIXED_ENDS, i64(0)
         for j in range(begin, end):
             _said(out, j, values[read(data, at, width)], adding)
             at += width
-        return at, 0
+        return at, 0, i64(size * width)
     b = i64(-1)
     if mode == RICE:
         if at + PARAMETER_BITS > limit:
-            return at, PARAMETER_ENDS
+            return at, PARAMETER_ENDS, i64(0)
         b = i64(read(data, at, PARAMETER_BITS))
         at += PARAMETER_BITS
     count, at = omega(data, at, limit)
     if count < 1 or count > size + 1:
-        return at, BAD_COUNT
+        return at, BAD_COUNT, i64(0)
     row = i64(min(b + 1, ROWS - 1)) << WINDOW
     return entries_of(
         data, at, limit, count - 1, begin, end, b, top, zero, width - 1, windows, row, values, adding, out
@@ -328,13 +334,14 @@ def bucket_of(
 def decode(
     data: Array, at: int, limit: int, bucket: int, width: int, zero: bool, top: int, code: int, windows: Array,
     kind: int, steps: int, levels: Array, every: Array, values: Array, scale: Any, adding: bool, out: Array,
-) -> tuple[int, int, int]:  # fmt: skip
-    """Read all buckets into out, or add them; the bit behind them, 0 or what is wrong, and the bucket where.
+) -> tuple[int, int, int, int]:  # fmt: skip
+    """Read all buckets into out, or add them; the bit behind them, 0 or what is wrong, the bucket where, and how many
+    bits are signs and levels.
 
     every: all symbols, GROUP at least; values: scratch for what they mean. kind, steps, levels: as `values_apart` takes
     them.
     """
-    place = i64(0)
+    place, own = i64(0), i64(0)
     for begin in range(0, out.size, bucket):
         end = min(out.size, begin + bucket)
         if not adding:
@@ -343,19 +350,19 @@ def decode(
         mode = i64(code)
         if code == SHORTEST:
             if at + MODE_BITS > limit:
-                return at, MODE_ENDS, place
+                return at, MODE_ENDS, place, own
             mode = i64(read(data, at, MODE_BITS))
             at += MODE_BITS
         if mode != ZERO:
             if at + NORM_BITS > limit:
-                return at, NORM_ENDS, place
+                return at, NORM_ENDS, place, own
             norm = u32(read(data, at, NORM_BITS))
             at += NORM_BITS
             if norm >= u32(INFINITE):
-                return at, BAD_NORM, place
+                return at, BAD_NORM, place, own
             if norm == u32(0):
                 if code == SHORTEST:
-                    return at, ZERO_TOLD, place
+                    return at, ZERO_TOLD, place, own
             else:
                 size = every.size
                 values_apart(
@@ -364,10 +371,11 @@ def decode(
                 if adding:
                     for j in range(values.size):
                         values[j] *= scale
-                at, status = bucket_of(
+                at, status, signed = bucket_of(
                     data, at, limit, mode, begin, end, width, zero, top, windows, values, adding, out
                 )
                 if status:
-                    return at, status, place
+                    return at, status, place, own
+                own += signed
         place += 1
-    return at, 0, place
+    return at, 0, place, own

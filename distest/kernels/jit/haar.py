@@ -52,17 +52,18 @@ def rounded(
 
 
 @kernel
-def add_up(data: Array, at: int, limit: int, places: int, most: int, sums: Array, lengths: Array) -> int:
-    """Add the multiples of all messages to sums, book the bits of each message; a status."""
+def add_up(data: Array, at: int, limit: int, places: int, most: int, sums: Array, lengths: Array) -> tuple[int, int]:
+    """Add the multiples of all messages to sums, book the bits of each message; a status, and the bits of multiples."""
+    own = i64(0)
     least = max(i64(1), i64(places) >> SPAN)
     for i in range(lengths.size):
         start = at
         count, at = gamma(data, at, limit)
         if count < 0:
-            return count
+            return i64(count), own
         count -= 1
         if count > places:
-            return INVALID
+            return i64(INVALID), own
         m = max(69 * places // (100 * (count + 1)), least)
         short = 63 - i64(leading_zeros(u64(m)))
         cutoff = (i64(2) << short) - m
@@ -70,16 +71,18 @@ def add_up(data: Array, at: int, limit: int, places: int, most: int, sums: Array
         for _ in range(count):
             gap, at = golomb(data, at, limit, short, cutoff, m)
             if gap < 0:
-                return gap
+                return i64(gap), own
+            begun = at
             size, at = gamma(data, at, limit)
             if size < 0:
-                return size
+                return i64(size), own
             if at >= limit:
-                return ENDED
+                return i64(ENDED), own
             if size > most or gap >= places - 1 - place:
-                return INVALID
+                return i64(INVALID), own
             place += gap + 1
             sums[place] += size - 2 * size * i64(read(data, at, 1))
             at += 1
+            own += at - begun
         lengths[i] = at - start
-    return 0
+    return i64(0), own

@@ -133,18 +133,19 @@ def _pack(places: int, counts: Ints, place: Ints, value: Ints) -> Messages:
 def tally(reader: BitReader, m: int, here: Grid) -> Ints:
     """The mirror of `message`: the sum of the multiples at each place, int64 (2^t - 1,). Raises WireError."""
     data, at, limit = reader.raw()
-    sums, lengths, status = haar.add_up(data, at, limit, m, here.places, here.most)
+    sums, lengths, status, own = haar.add_up(data, at, limit, m, here.places, here.most)
     if status == prefix.ENDED:
         raise WireError(f"the messages end early: from bit {at} on there are no {m} lists of coefficients")
     if status:
         raise WireError(f"some message behind bit {at} is no list of coefficients")
     reader.took(m, lengths)
+    reader.note("lists of coefficients", side=int(lengths.sum()) - own)
     return sums
 
 
 def fields(message: Watch, here: Grid) -> None:
     """The fields of a message: how many coefficients it has, then of each the gap, the size and the sign."""
-    many = message.take("number of coefficients, plus 1", EliasGamma())[0] - 1
+    many = message.take("number of coefficients, plus 1", EliasGamma(), side=True)[0] - 1
     code = Golomb(int(haar.golomb_parameter(here.places, np.array([many]))[0]))
     place = -1
     for _ in range(many):
@@ -152,7 +153,7 @@ def fields(message: Watch, here: Grid) -> None:
         def says(gap: Sequence[int], first: int = place + 1) -> list[str]:
             return [f"node {first + gap[0]}"]  # the root is node 0
 
-        place += 1 + message.take("gap to the next node", code, 1, says)[0]
+        place += 1 + message.take("gap to the next node", code, 1, says, side=True)[0]
         message.take("multiple of the step, its size", EliasGamma())
         message.take("its sign", Fixed(2), 1, lambda sign: ["-" if sign[0] else "+"])
 

@@ -82,7 +82,7 @@ def work() -> None:
             for record, _, _ in training.run(spec, trials, transport, keep_board=False):
                 keys = (
                     *("model_sha256", "digest", "payload_bits", "payload_bits_up", "payload_bits_down", "paper_bits"),
-                    *("warnings", "gradient_evaluations", "edge_bits", "loss"),
+                    *("warnings", "gradient_evaluations", "edge_bits", "loss", "side_bits", "side_bits_down"),
                 )
                 found[f"{workers} {problem} {record['label']}"] = {key: record[key] for key in keys}
     if transport.rank == 0:
