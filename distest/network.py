@@ -6,7 +6,7 @@ Steps are timed, not counted: what a lossy message does to their number is up to
 import math
 import statistics
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -17,7 +17,8 @@ from distest.bits import BitReader
 from distest.coins import Coins, DataCoins, from_seed
 from distest.errors import UsageError
 from distest.sgd.compressor import Compressor
-from distest.sgd.exchange import Exchange
+from distest.sgd.exchange import Exchange, Load
+from distest.sgd.method import Method
 from distest.wire.turn import DIRECTIONS, Direction
 
 SAMPLE = 1 << 20  # coordinates that kernels are measured on, or all there are
@@ -71,16 +72,46 @@ class Network:
             raise UsageError(f"a link has a rate above 0 and a latency of at least 0, got {rate} and {latency}")
         return cls(dict.fromkeys(DIRECTIONS, latency), dict.fromkeys(DIRECTIONS, 1 / rate))
 
+    def on_links(self, loads: Sequence[Load]) -> tuple[float, float]:
+        """Bits on the busiest link, and seconds, of turns one after the other."""
+        seconds = sum(
+            load.messages * self.message_s[load.direction] + load.bits * self.bit_s[load.direction] for load in loads
+        )
+        return sum(load.bits for load in loads), seconds
+
+
+@dataclass(frozen=True, slots=True)
+class Parts:
+    """How gradients are averaged: by a compressor over an exchange, or by a method with turns of its own over it."""
+
+    compressor: Compressor
+    exchange: Exchange
+    method: Method | None = None
+
+    @property
+    def label(self) -> str:
+        """In a few words."""
+        if self.method is not None:
+            return catalog.label(self.method)
+        return f"{catalog.label(self.compressor)}, {catalog.label(self.exchange)}"
+
+    def describe(self) -> dict[str, Any]:
+        """As in a spec of training, by kind; a method has the others inside."""
+        if self.method is not None:
+            return {"method": catalog.describe(self.method)}
+        return {"compressor": catalog.describe(self.compressor), "exchange": catalog.describe(self.exchange)}
+
 
 @dataclass(frozen=True, slots=True)
 class Way:
-    """A compressor and an exchange, and the seconds of a step. link_bits: out of, or into, the busiest link."""
+    """The parts, and the seconds of a step. bits: a coordinate, of what a worker says once. nmse: as in `Speed`. speed:
+    of the compressor, None where everything was timed as one. link_bits: out of, or into, the busiest link."""
 
-    spec: dict[str, Any]
-    compressor: Compressor
-    exchange: Exchange
-    speed: Speed
+    parts: Parts
     note: str
+    bits: float
+    nmse: float
+    speed: Speed | None
     link_bits: float
     coding_s: float
     network_s: float
@@ -93,21 +124,26 @@ class Way:
 
     @property
     def label(self) -> str:
-        """Compressor and exchange in a few words."""
-        return f"{catalog.label(self.compressor)}, {catalog.label(self.exchange)}"
+        """The parts in a few words."""
+        return self.parts.label
+
+    @property
+    def unbiased(self) -> bool:
+        """Whether what a message says is right on average."""
+        return self.parts.method is None and self.parts.compressor.unbiased
 
     def describe(self) -> dict[str, Any]:
         """All of it as plain values."""
         return {
-            "compressor": catalog.describe(self.compressor),
-            "exchange": catalog.describe(self.exchange),
+            **dict.fromkeys(("compressor", "exchange", "method")),
+            **self.parts.describe(),
             "label": self.label,
-            "bits_per_coordinate": self.speed.bits,
+            "bits_per_coordinate": self.bits,
             "link_bits": self.link_bits,
-            "nmse": self.speed.nmse,
-            "unbiased": self.compressor.unbiased,
-            "encode_s": self.speed.encode_s,
-            "decode_s": self.speed.decode_s,
+            "nmse": self.nmse,
+            "unbiased": self.unbiased,
+            "encode_s": self.speed and self.speed.encode_s,
+            "decode_s": self.speed and self.speed.decode_s,
             "compute_s": self.compute_s,
             "coding_s": self.coding_s,
             "network_s": self.network_s,
@@ -136,7 +172,7 @@ def ways(d: int, workers: int, network: Network, compute_s: float, slower: float
         except UsageError:  # not for vectors of so few coordinates
             continue
         found = [
-            _way(spec, code, exchange, speed, note, d, workers, network, compute_s, slower)
+            _way(code, exchange, speed, note, d, workers, network, compute_s, slower)
             for exchange in _exchanges(code, d, workers)
             if all(load.direction in network.bit_s for load in exchange.loads(d, workers, code, _length(speed)))
         ]
@@ -145,11 +181,11 @@ def ways(d: int, workers: int, network: Network, compute_s: float, slower: float
 
 
 def _exchanges(code: Compressor, d: int, workers: int) -> Iterator[Exchange]:
-    """The exchanges that take a compressor; those with a code of their own stand beside the identity."""
+    """The exchanges that take a compressor; what codes by itself is for `rehearsal`."""
     for name in catalog.names("exchange"):
         exchange: Exchange = catalog.build("exchange", {"name": name})
         if name == "common_scale":
-            continue  # it rounds by itself, to what qsgd of as many bits loses
+            continue
         try:
             exchange.check(code, d, workers)
         except UsageError:
@@ -164,17 +200,13 @@ def _length(speed: Speed) -> Callable[[Compressor, int], float]:
 
 
 def _way(
-    spec: dict[str, Any], code: Compressor, exchange: Exchange, speed: Speed, note: str, d: int, workers: int,
-    network: Network, compute_s: float, slower: float,
+    code: Compressor, exchange: Exchange, speed: Speed, note: str, d: int, workers: int, network: Network,
+    compute_s: float, slower: float,
 ) -> Way:  # fmt: skip
-    loads = exchange.loads(d, workers, code, _length(speed))
-    seconds = sum(
-        load.messages * network.message_s[load.direction] + load.bits * network.bit_s[load.direction] for load in loads
-    )
+    link_bits, network_s = network.on_links(exchange.loads(d, workers, code, _length(speed)))
     coded, decoded = exchange.work(d, workers)
     coding = slower * (coded * speed.encode_s + decoded * speed.decode_s)
-    link_bits = sum(load.bits for load in loads)
-    return Way(spec, code, exchange, speed, note, link_bits, coding, seconds, compute_s)
+    return Way(Parts(code, exchange), note, speed.bits, speed.nmse, speed, link_bits, coding, network_s, compute_s)
 
 
 def measured(code: Compressor, d: int, coins: Coins, data: DataCoins) -> Speed:
@@ -187,14 +219,14 @@ def measured(code: Compressor, d: int, coins: Coins, data: DataCoins) -> Speed:
     x = coding_loss.gaussian(size, data)(0, 0)
     total = np.zeros(size, np.float32)
     message = code.encode(x, 0, coins)
-    encode = _median(lambda: code.encode(x, 0, coins))
-    decode = _median(lambda: code.add(BitReader(message.data, message.n_bits), size, 0, coins.public, total))
+    encode = median(lambda: code.encode(x, 0, coins))
+    decode = median(lambda: code.add(BitReader(message.data, message.n_bits), size, 0, coins.public, total))
     few = min(d, _LOSS_SAMPLE)
     loss = coding_loss.measure(code, coding_loss.gaussian(few, data), few, 1, _DRAWS, coins)
     return Speed(encode / size, decode / size, message.n_bits / size, loss.nmse)
 
 
-def _median(job: Callable[[], object]) -> float:
+def median(job: Callable[[], object]) -> float:
     """Seconds of a job, the median of as many runs as fit."""
     job()  # kernels are compiled, or loaded, once
     taken: list[float] = []
@@ -207,8 +239,8 @@ def _median(job: Callable[[], object]) -> float:
 
 def recommended(found: list[Way], nmse: float) -> tuple[Way, str]:
     """The quickest way whose messages lose no more than `nmse`, and why."""
-    dense = next(way for way in found if way.speed.nmse == 0)
-    careful = [way for way in found if way.speed.nmse <= nmse]
+    dense = next(way for way in found if way.nmse == 0)
+    careful = [way for way in found if way.nmse <= nmse]
     best = careful[0]
     if best is dense:
         return best, "nothing is quicker whose messages lose so little: coding takes longer than the bits it saves"
@@ -216,20 +248,26 @@ def recommended(found: list[Way], nmse: float) -> tuple[Way, str]:
     reason = f"a step takes {best.step_s:.4g} s, {gain:.3g} times as quick as {dense.label}"
     share = best.network_s / best.step_s
     reason += f"; the network takes {share:.0%} of it"
-    wilder = [way for way in found if way.speed.nmse > nmse and way.step_s < best.step_s]
+    wilder = [way for way in found if way.nmse > nmse and way.step_s < best.step_s]
     if wilder:
-        said = ", ".join(f"{way.label} ({way.step_s:.4g} s, loses {way.speed.nmse:.3g})" for way in wilder)
+        said = ", ".join(f"{way.label} ({way.step_s:.4g} s, loses {way.nmse:.3g})" for way in wilder)
         reason += f"; quicker, and worse than {nmse:g}: {said}"
     return best, reason
 
 
 def about_steps(way: Way, workers: int) -> str:
     """What the losses of a way do to the number of steps, in words."""
-    w = way.speed.nmse
+    w = way.nmse
     if w < _NOTHING:
         return "as many steps as without compression, but for rounding" if w else "as many steps as without compression"
-    if way.compressor.unbiased:
-        twice = ", and the mean is rounded once more" if type(way.exchange).cuts else ""
+    if way.parts.method is not None:
+        return (
+            f"biased: {w:.3g} of a squared length is left out of a step and remembered by the method, which sends it "
+            "later; how many more steps that takes is not predicted"
+        )
+    if way.unbiased:
+        again = type(way.parts.exchange).cuts and way.speed is not None
+        twice = ", and the mean is rounded once more" if again else ""
         return (
             f"unbiased: a message adds {w:.3g} of its squared length as variance, the mean of {workers} a share of "
             f"1/{workers} of that{twice}; how many more steps that takes is not predicted"

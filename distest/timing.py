@@ -15,10 +15,11 @@ from distest.bits import Messages
 from distest.coins import from_seed
 from distest.errors import UsageError
 from distest.kernels import bitpack
-from distest.network import Network, Way
-from distest.sgd.compressor import Compressor
-from distest.sgd.exchange import Exchange
+from distest.network import Network, Parts, Way
+from distest.rehearsal import stepper
+from distest.sgd.compressors.identity import Identity
 from distest.sgd.link import Link
+from distest.sgd.problem import Tensor
 from distest.wire.board import Chunk
 from distest.wire.channel import Channel
 from distest.wire.transport import Transport
@@ -66,33 +67,29 @@ def between_ranks(transport: Transport) -> Network:
     return Network(message_s, bit_s)
 
 
-def timed(way: Way | None, d: int, transport: Transport) -> float:
-    """Seconds of one mean of vectors of d coordinates, median of the slowest rank's, gradients aside.
+def timed(way: Way | None, d: int, tensors: tuple[Tensor, ...], transport: Transport) -> float:
+    """Seconds of one step with gradients of d coordinates, median of the slowest rank's, gradients aside.
 
-    way: that of rank 0 counts, and the others learn it.
+    way: that of rank 0 counts, and the others learn it. tensors: parts of x, for methods that ask for them.
     """
-    exchange, compressor = _agreed(way, transport)
     coins, data = from_seed(0)
     x = coding_loss.gaussian(d, data)(0, transport.rank)
     link = Link(Channel(transport.size, transport, "blackboard"))
-    steps = iter(range(1 << 30))
-
-    def step() -> None:
-        here = coins.fold("step", next(steps))
-        exchange.mean(lambda worker: x, d, compressor, link, here, None)
-
-    return _median(transport, step)
+    return _median(transport, stepper(_agreed(way, transport), tensors, x, link, coins))
 
 
-def _agreed(way: Way | None, transport: Transport) -> tuple[Exchange, Compressor]:
-    """Exchange and compressor of rank 0's way."""
+def _agreed(way: Way | None, transport: Transport) -> Parts:
+    """The parts of rank 0's way."""
     told = None
     if transport.hosts_referee and way is not None:
-        parts = [catalog.describe(way.exchange), catalog.describe(way.compressor)]
-        message = Messages.of_bytes(json.dumps(parts).encode())
+        message = Messages.of_bytes(json.dumps(way.parts.describe()).encode())
         told = Chunk(message.data, message.n_bits)
-    exchange, compressor = json.loads(transport.broadcast(told).payload.tobytes())
-    return catalog.build("exchange", exchange), catalog.build("compressor", compressor)
+    found = {
+        kind: catalog.build(kind, spec)
+        for kind, spec in json.loads(transport.broadcast(told).payload.tobytes()).items()
+    }
+    method = found.get("method")
+    return Parts(Identity(), method.exchange, method) if method else Parts(**found)
 
 
 def _blank(n_bits: int) -> Messages:

@@ -57,7 +57,8 @@ MAY: dict[str, set[str]] = {
     | {"distest." + f for f in ("sgd.clock", "train_spec", "experiment", "training", "launch", "toml")}
     | {"analysis.statistics"},
     "distest.network": RUNNING | {"distest.sgd", "distest.coding_loss"},
-    "distest.timing": RUNNING | {"distest.sgd", "distest.coding_loss", "distest.network"},
+    "distest.rehearsal": RUNNING | {"distest.sgd", "distest.coding_loss", "distest.network"},
+    "distest.timing": RUNNING | {"distest.sgd", "distest.coding_loss", "distest.network", "distest.rehearsal"},
     "distest.audit": RUNNING | {"distest.experiment", "distest.training"},
     "distest.showing": RUNNING | {"distest.audit", "distest.training"},
     "distest.runs": GROUND | {"distest.records", "distest.audit", "analysis"},

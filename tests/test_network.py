@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from distest import catalog, network, timing
+from distest import catalog, network, rehearsal, timing
 from distest.cli import plan_
 from distest.coins import from_seed
 from distest.errors import UsageError
@@ -19,6 +19,7 @@ from distest.network import Network, Speed
 from distest.sgd.compressors.identity import Identity
 from distest.sgd.exchange import Exchange
 from distest.sgd.exchanges.common_scale import CommonScale
+from distest.wire.channel import Channel
 from distest.wire.ledger import Ledger
 from tests.sgd.test_exchanges import ALL, FOUR, averaged, gaussian, length
 from tests.wire.threads import Meeting, Thread
@@ -31,13 +32,19 @@ def test_loads_are_what_the_books_hold_of_the_busiest_link(exchange: Exchange, w
     """Turn after turn; of a server's link all that goes through it. d = 5 leaves some workers without a part."""
     code = Identity() if isinstance(exchange, CommonScale) else FOUR
     _, channel, _ = averaged(exchange, code, gaussian(workers, d))
-    turns = [list(turn) for _, turn in groupby(channel.ledger.entries, key=lambda entry: entry.round)]
     loads = exchange.loads(d, workers, code, length)
-    assert [load.direction for load in loads] == [turn[0].direction for turn in turns]
-    for load, turn in zip(loads, turns, strict=True):
-        books = Ledger(entries=turn)
-        busiest = books.payload_bits if turn[0].direction in ("up", "down_unicast") else books.by_link(workers).max()
-        assert load.bits == busiest
+    assert [(load.direction, load.bits) for load in loads] == booked(channel, workers)
+
+
+def booked(channel: Channel, workers: int) -> list[tuple[str, float]]:
+    """Direction, and bits of the busiest link, of turn after turn; of a server's link all that goes through it."""
+    found: list[tuple[str, float]] = []
+    for _, entries in groupby(channel.ledger.entries, key=lambda entry: entry.round):
+        turn = list(entries)
+        books, direction = Ledger(entries=turn), turn[0].direction
+        busiest = books.payload_bits if direction in ("up", "down_unicast") else books.by_link(workers).max()
+        found.append((direction, float(busiest)))
+    return found
 
 
 @pytest.mark.parametrize("name", ["qsgd", "top_k", "identity"])
@@ -68,8 +75,8 @@ def fixed(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_seconds_are_coding_messages_and_bits_one_after_the_other() -> None:
     d, workers, rate, latency = 10**6, 4, 1e9, 1e-5
     found = network.ways(d, workers, Network.of_links(rate, latency), 0.5)
-    (dense,) = [way for way in found if way.compressor == Identity()]
-    assert type(dense.exchange).__name__ == "ScatterReduce"
+    (dense,) = [way for way in found if way.parts.compressor == Identity()]
+    assert type(dense.parts.exchange).__name__ == "ScatterReduce"
     assert dense.link_bits == 2 * 3 / 4 * 32 * d
     assert dense.network_s == pytest.approx(6 * latency + 48e6 / rate)
     assert dense.coding_s == pytest.approx(d * 1e-10 + 7 / 4 * d * 2e-10)
@@ -83,14 +90,14 @@ def test_seconds_are_coding_messages_and_bits_one_after_the_other() -> None:
 def test_codes_pay_on_slow_links_and_not_on_fast_ones() -> None:
     slow = network.ways(10**6, 8, Network.of_links(1e8, 1e-5), 0.0)
     best, reason = network.recommended(slow, 0.1)
-    assert catalog.describe(best.compressor)["name"] == "qsgd"
-    assert best.step_s == min(way.step_s for way in slow if way.speed.nmse <= 0.1)
+    assert catalog.describe(best.parts.compressor)["name"] == "qsgd"
+    assert best.step_s == min(way.step_s for way in slow if way.nmse <= 0.1)
     assert "times as quick as identity, scatter_reduce" in reason
     assert "unbiased: a message adds 0.05" in network.about_steps(best, 8)
     wild, reason = network.recommended(slow, 1.0)
     assert wild.step_s == slow[0].step_s
     fast, reason = network.recommended(network.ways(10**6, 8, Network.of_links(1e13, 0.0), 0.0), 0.1)
-    assert fast.compressor == Identity()
+    assert fast.parts.compressor == Identity()
     assert reason.startswith("nothing is quicker")
     assert network.about_steps(fast, 8) == "as many steps as without compression"
 
@@ -110,7 +117,7 @@ def test_the_network_between_ranks_is_timed_and_ranks_time_the_way_of_the_first(
         transport = Thread(meeting, number)
         between = timing.between_ranks(transport)
         way = network.recommended(network.ways(500, 2, between, 0.0), 0.1)[0] if number == 0 else None
-        found[number] = (between, timing.timed(way, 500, transport))  # type: ignore[call-overload]
+        found[number] = (between, timing.timed(way, 500, (), transport))  # type: ignore[call-overload]
 
     threads = [threading.Thread(target=rank, args=(number,)) for number in range(2)]
     for thread in threads:
@@ -129,12 +136,15 @@ def test_the_network_between_ranks_is_timed_and_ranks_time_the_way_of_the_first(
 def test_the_command_shows_every_way_and_the_one_to_take(capsys: pytest.CaptureFixture[str]) -> None:
     assert plan_.command(["--model-size", "1e5", "--link", "1e8", "--json"], standalone_mode=False) == 0
     *ways, last = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
-    assert len(ways) == len(network.CODES)
+    assert len(ways) == len(network.CODES) + len(rehearsal.BITS) + 1
     assert sum(way["recommended"] for way in ways) == 1
     assert all(way["step_s"] == pytest.approx(way["coding_s"] + way["network_s"]) for way in ways)
-    assert {*last} == {"reason", "steps"}
-    assert plan_.command(["--model-size", "1e4", "--workers", "4"], standalone_mode=False) == 0
-    assert "d = 10,000, 4 workers, links of 1e+09 bit/s" in capsys.readouterr().out
+    assert {*last} == {"reason", "steps", "left_out"}
+    assert plan_.command(["--shapes", "90x100,100x10", "--workers", "4"], standalone_mode=False) == 0
+    said = capsys.readouterr().out
+    assert "d = 10,000, 4 workers, links of 1e+09 bit/s" in said
+    assert " power_sgd" in said
+    assert "left out: other methods" in said
 
 
 @pytest.mark.parametrize(
@@ -142,6 +152,9 @@ def test_the_command_shows_every_way_and_the_one_to_take(capsys: pytest.CaptureF
     [
         ("--model-size 1.5", "a number of parameters from 1 on, got 1.5"),
         ("--model-size 1e4 --n 5", "give one of them"),
+        ("--model-size 1e4 --shapes 100x100", "give one of them"),
+        ("--shapes 3x", "sizes with an x between them, such as 784x256,256, got '3x'"),
+        ("--shapes 0x5", "got '0x5'"),
         ("--model-size 1e4 --eps 0.1", "--eps goes with --n, not with --model-size"),
         ("--n 5 --eps 0.1 --link 1e9", "--link goes with --model-size, not with --n"),
         ("--model-size 1e4 --ranks 2", "--ranks goes with --check"),
@@ -162,11 +175,13 @@ def test_what_does_not_go_together_is_a_sentence(arguments: str, sentence: str) 
 
 @pytest.mark.mpi
 def test_a_check_on_ranks_prints_predicted_and_measured_seconds() -> None:
-    command = [sys.executable, "-m", "distest", "plan", "--model-size", "2e4", "--check", "--ranks", "2", "--json"]
+    command = [sys.executable, "-m", "distest", "plan", "--shapes", "200x100", "--check", "--ranks", "2", "--json"]
     ended = subprocess.run([*command, "--limit", "90"], capture_output=True, text=True, timeout=120, env=os.environ)
     assert ended.returncode == 0, ended.stderr
     lines = [json.loads(line) for line in ended.stdout.splitlines()]
     checks = [line for line in lines if "check" in line]
-    assert checks[-1]["check"].startswith("identity, ")
+    named = [check["check"].partition(" ")[0] for check in checks]
+    assert {"identity,", "sketched_sgd", "power_sgd"} <= {*named}
+    assert sum("common_scale" in check["check"] for check in checks) == len(rehearsal.BITS)
     assert all(check["measured ms"] > 0 < check["predicted ms"] for check in checks)
     assert np.isfinite([check["ratio"] for check in checks]).all()

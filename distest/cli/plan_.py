@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from distest.planning import Limits, Plan, Wanted
 
 _BOTH = ("check", "as_json")
-_OF_NETWORKS = ("model_size", "workers", "link", "latency", "compute", "nmse", "ranks", "limit")
+_OF_NETWORKS = ("model_size", "shapes", "workers", "link", "latency", "compute", "nmse", "ranks", "limit")
 
 
 @click.command(
@@ -61,6 +61,7 @@ _OF_NETWORKS = ("model_size", "workers", "link", "latency", "compute", "nmse", "
 @click.option("--seed", type=int, default=0, show_default=True, help="Of random laws, and of runs.")
 @click.option("-o", "--out", type=click.Path(path_type=Path), help="With --check: folder for the records.")
 @click.option("--model-size", type=float, help="Parameters: plan a step of training.")
+@click.option("--shapes", help="In place of --model-size: its tensors, such as 784x256,256,256x10,10.")
 @click.option("--workers", type=int, default=8, show_default=True, help="With --model-size: workers, a link each.")
 @click.option("--link", type=float, default=1e9, help="With --model-size: bits a second, each way.  [default: 1e9]")
 @click.option("--latency", type=float, default=20e-6, help="With --model-size: seconds a message.  [default: 20e-6]")
@@ -77,15 +78,18 @@ def command(check: bool, seed: int, out: Path | None, as_json: bool, **flags: An
     means; those of l2 are printed squared, as by 'distest bounds', and --eps 0.05 asks for 0.0025.
 
     With --model-size, of a step of training: compressors, each with its quickest exchange, and the seconds a step takes
-    on links of --link, by kernels that are measured here and now and formulas of exchanges. With --check and --ranks
-    the network is the memory between these ranks, measured as well, and steps are timed on it.
+    on links of --link, by kernels that are measured here and now and formulas of exchanges. What codes by itself is
+    rehearsed by one worker: the exchange common_scale, sketched_sgd and, with --shapes, power_sgd. With --check and
+    --ranks the network is the memory between these ranks, measured as well, and steps are timed on it.
     """
     context = click.get_current_context()
     given = [key for key in context.params if context.get_parameter_source(key) is ParameterSource.COMMANDLINE]
     of_networks = {key: flags.pop(key) for key in _OF_NETWORKS}
-    if {"n", "model_size"} <= {*given}:
-        raise click.UsageError("--n plans to learn a distribution, --model-size a step of training: give one of them")
-    training = of_networks["model_size"] is not None
+    if len({"n", "model_size", "shapes"} & {*given}) > 1:
+        raise click.UsageError(
+            "--n plans to learn a distribution, --model-size or --shapes a step of training: give one of them"
+        )
+    training = of_networks["model_size"] is not None or of_networks["shapes"] is not None
     here, there = ("--model-size", "--n") if training else ("--n", "--model-size")
     for key in given:
         if key not in _BOTH and (key in of_networks) != training:

@@ -62,8 +62,12 @@ class PowerSgd(Method):
             raise UsageError(f"power_sgd sends matrices of rank >= 1, got rank={self.rank}")
 
     def check(self, problem: Problem, workers: int) -> None:
-        if not any(part.rank for part in self._parts(problem.tensors)):
-            shapes = ", ".join("x".join(map(str, tensor.shape)) for tensor in problem.tensors)
+        self.check_shapes(problem.tensors)
+
+    def check_shapes(self, tensors: tuple[Tensor, ...]) -> None:
+        """Raise UsageError where no tensor is a matrix that two thin ones are smaller than."""
+        if not any(part.rank for part in self._parts(tensors)):
+            shapes = ", ".join("x".join(map(str, tensor.shape)) for tensor in tensors)
             raise UsageError(
                 f"power_sgd needs a matrix that two of rank {self.rank} are smaller than, and the tensors of this "
                 f"problem are {shapes}; use a smaller rank or another problem or method"
