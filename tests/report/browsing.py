@@ -12,6 +12,7 @@ import pytest
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
 LIBRARIES = ("jinja2", "plotly", "playwright")
+PATIENCE_MS = 120_000  # with a page that other jobs slow down
 
 
 def require() -> None:
@@ -32,9 +33,8 @@ class Opened:
         self.page = page
         self.complaints: list[str] = []
         self.requests: list[str] = []
-        page.on(
-            "console", lambda said: self.complaints.append(said.text) if said.type in ("error", "warning") else None
-        )
+        page.set_default_timeout(PATIENCE_MS)
+        page.on("console", self._said)
         page.on("pageerror", lambda error: self.complaints.append(str(error)))
         page.on("request", lambda request: self.requests.append(request.url))
 
@@ -49,12 +49,12 @@ class Opened:
 
     def drawn(self) -> None:
         """Wait until the figures near the window are drawn."""
-        self.page.wait_for_selector("html[data-ready=true]", timeout=30_000)
+        self.page.wait_for_selector("html[data-ready=true]")
 
     def show(self, figure: str) -> None:
         """Move to a figure and wait until it is drawn."""
         self.page.evaluate(f"document.getElementById('{figure}').scrollIntoView({{behavior: 'instant'}})")
-        self.page.wait_for_selector(f"#{figure} .plot .main-svg", state="attached", timeout=30_000)
+        self.page.wait_for_selector(f"#{figure} .plot .main-svg", state="attached")
         self.drawn()
 
 
