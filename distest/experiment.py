@@ -313,4 +313,5 @@ def _record(
         "estimate_sha256": estimate_digest(estimate),
         "seconds": seconds,
         "versions": records.versions(),
+        "machine": records.machine(),
     }

@@ -196,6 +196,23 @@ def versions() -> dict[str, str]:
     return found
 
 
+@cache
+def machine() -> dict[str, str | int]:
+    """What seconds depend on: the processor by its own name, how many cores there are, and the system."""
+    system = f"{platform.system()} {platform.release()}, {platform.machine()}"
+    return {"processor": _processor(Path("/proc/cpuinfo")), "cores": os.cpu_count() or 1, "system": system}
+
+
+def _processor(told: Path) -> str:
+    """As Linux tells it; elsewhere the family alone."""
+    try:
+        lines = told.read_text("utf-8", "replace").splitlines()
+    except OSError:
+        lines = []
+    names = (line.partition(":")[2].strip() for line in lines if line.startswith("model name"))
+    return next(filter(None, names), platform.machine())
+
+
 def _commit(git: Path) -> str | None:
     try:
         head = (git / "HEAD").read_text().strip()

@@ -341,6 +341,7 @@ def _record(
         "model_sha256": model_digest(state.x),
         "seconds": seconds,
         "versions": records.versions(),
+        "machine": records.machine(),
     }
 
 

@@ -2,6 +2,7 @@
 
 import json
 import os
+import platform
 import resource
 import subprocess
 import sys
@@ -153,6 +154,16 @@ def test_versions_tell_what_the_numbers_depend_on(tmp_path: Path, monkeypatch: p
     if "commit" in found:
         assert len(found["commit"]) == 40
         assert int(found["commit"], 16) >= 0
+
+
+def test_the_machine_is_named_as_the_system_names_it(tmp_path: Path) -> None:
+    found = records.machine()
+    assert set(found) == {"processor", "cores", "system"}
+    assert found["cores"] == os.cpu_count()
+    (tmp_path / "cpuinfo").write_text("processor\t: 0\nmodel name\t: Abacus 9 @ 2: fast\nmodel name\t: other\n")
+    assert records._processor(tmp_path / "cpuinfo") == "Abacus 9 @ 2: fast"
+    (tmp_path / "bare").write_text("processor\t: 0\n")
+    assert records._processor(tmp_path / "bare") == records._processor(tmp_path / "none") == platform.machine()
 
 
 def test_a_commit_is_read_from_a_branch_from_packed_branches_and_from_a_bare_head(tmp_path: Path) -> None:

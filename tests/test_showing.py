@@ -268,6 +268,8 @@ def test_the_command_prints_who_said_what_and_how_much_more_there_is(tmp_path: P
         "  server 0 -> referee  bits 0-2  place among those watched, from 1  = 101 (5)  symbol 4",
         "  server 1 -> referee  bits 3-5  place among those watched, from 1  = 000 (0)  none of those watched",
         "  ... 88 more messages",
+        "shown: 6 bits of values, 0 of side information",
+        "booked in all: 270 bits of values, 0 of side information",
     ]
     code, out, _ = distest("show", tmp_path, "--party", 17, "--json")
     assert (code, len(out.splitlines())) == (0, 1)

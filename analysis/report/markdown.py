@@ -10,6 +10,7 @@ from analysis.report.cells import Table
 from analysis.report.exponents import exponents
 from analysis.report.judging import alarms, called, judge, questions, titled
 from analysis.report.material import Material
+from analysis.report.split import split_table
 
 _DRAWN = ("command", "bar", "forest")  # kinds of columns that text cannot show
 
@@ -42,7 +43,7 @@ def _tables(one: Judged) -> Iterator[Table]:
         yield tables.ratios_table(one.ratios)
     if one.rows:
         yield tables.verdict_table(one)
-        yield tables.split_table(one)
+        yield split_table(one)
     if one.timed:
         yield tables.network_table(one.timed)
 

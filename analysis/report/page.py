@@ -19,6 +19,7 @@ from analysis.report.exponents import exponents
 from analysis.report.judging import PROBLEMS_MOST, alarms, called, judge, questions, titled
 from analysis.report.material import Material
 from analysis.report.problems import Problem
+from analysis.report.split import split_table
 
 Json = dict[str, Any]
 
@@ -50,6 +51,7 @@ def page(material: Material, title: str | None, made_by: str) -> str:
         "heats": heats,
         "ran": tables.runs_table([(called(one.problem, judged), one.problem) for one in judged]),
         "versions": _versions([point.first for one in judged for point in one.problem.points]),
+        "machines": _machines(material.records),
         "methods": material.methods,
         "symbols": drawing.SYMBOLS,
         "words": words,
@@ -91,7 +93,7 @@ def _section(number: int, one: Judged, name: str) -> Section:
         verdict=tables.verdict_table(one) if one.rows else None,
         figure=drawing.error_figure(problem, one.target),
         points=tables.points_table(problem),
-        split=tables.split_table(one) if one.rows else None,
+        split=split_table(one) if one.rows else None,
         network=tables.network_table(one.timed) if one.timed else None,
         time=drawing.time_figure(problem),
     )
@@ -102,6 +104,16 @@ def _versions(records: Sequence[Json]) -> list[str]:
     return sorted(
         {", ".join(f"{name} {said}" for name, said in sorted(r.get("versions", {}).items())) for r in records}
     )
+
+
+def _machines(records: Sequence[Json]) -> list[str]:
+    """The machines that the records name, each once; records of older versions name none."""
+    found = {(m["processor"], m["cores"], m["system"]) for r in records if (m := r.get("machine"))}
+    said = [f"{name}, {words.plural(cores, 'core')}, {system}" for name, cores, system in sorted(found)]
+    unknown = sum("machine" not in record for record in records)
+    if unknown:
+        said.append(f"{words.plural(unknown, 'run')} by a version that did not record the machine")
+    return said
 
 
 def _shared(figures: Json) -> list[str]:

@@ -1,4 +1,4 @@
-"""The tables of a page: verdict, bits by direction, time on a network, ratios, exponents, points and runs."""
+"""The tables of a page: verdict, time on a network, ratios, exponents, points and runs; `split` has another."""
 
 from __future__ import annotations
 
@@ -15,13 +15,6 @@ from analysis.report.problems import NAMES, Problem
 from analysis.report.provable import Ratio, needed
 from analysis.report.verdict import Verdict
 
-DIRECTIONS = {
-    "payload_bits_up": "up",
-    "payload_bits_down_broadcast": "down, to all",
-    "payload_bits_down_unicast": "down, to each",
-    "payload_bits_board": "board",
-    "payload_bits_peer": "peers",
-}
 RUNS_MOST = 200  # rows of what was run
 
 
@@ -90,34 +83,6 @@ def _verdict_notes(judged: Judged) -> list[str]:
     if any(len(row.point.records) == 1 for row in judged.rows):
         notes.append("A single run says nothing about its error: no interval is shown.")
     return [note for note in notes if note]
-
-
-def split_table(judged: Judged) -> Table:
-    """Where the bits went: by direction, which is what the ledger books."""
-    used = [key for key in DIRECTIONS if any(mean_of(row.point.records, key) for row in judged.rows)]
-    columns = [Column("method"), Column("setting"), Column("share", "of the payload bits, by direction", "bar")]
-    columns += [Column(DIRECTIONS[key], "payload bits, mean over runs", "number") for key in used]
-    columns.append(Column("messages", "mean over runs", "number"))
-    columns.append(Column("coin bits", "public randomness, if it must be announced; not in the payload", "number"))
-    rows = []
-    for row in judged.rows:
-        sent = {key: mean_of(row.point.records, key) for key in used}
-        whole = sum(sent.values())
-        parts = [
-            (list(DIRECTIONS).index(key), DIRECTIONS[key], n_bits / whole, words.exact(n_bits))
-            for key, n_bits in sent.items()
-            if n_bits
-        ]
-        bar = Cell("", whole, "", "bar", parts)
-        cells = [text(row.method), text(row.setting or NOTHING), bar, *(in_bits(n_bits) for n_bits in sent.values())]
-        cells += [counted(mean_of(row.point.records, "messages")), in_bits(row.point.first["coin_bits"])]
-        rows.append(cells)
-    note = (
-        "A whole run at the setting of the verdict. Payload includes all side information that a reader needs (norms, "
-        "places, counts, flags). The ledger books messages and not their fields, so values and side information are "
-        "not told apart."
-    )
-    return Table("Bits by direction", columns, rows, (note,))
 
 
 _NO_COMPUTING = (

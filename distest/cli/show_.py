@@ -37,7 +37,8 @@ def command(
     """Print a kept transcript of 'distest learn --out' or 'distest train --out --boards', field by field.
 
     Bits are counted from the first one of each turn. What fields are called, and what they say, comes from the
-    protocol, or from the compressor that reads them.
+    protocol, or from the compressor that reads them. At the end it is said how many bits are values and how many are
+    side information, in what is shown and in the books of the run.
     """
     from distest import showing
     from distest.cli import running
@@ -58,13 +59,15 @@ def command(
     record = dict(kept)[number]
     turns = _TURNS if messages and turn is None else 0
     wanted = showing.Wanted(turn, _party(party), messages, turns)
-    told = 0
+    told = n_bits = side = 0
 
     def tell(said: Said) -> None:
-        nonlocal told
+        nonlocal told, n_bits, side
         if not told and not as_json:
             _title(number, record)
         told += 1
+        n_bits += sum(message.stop - message.start for message in said.shown)
+        side += sum(field.side for message in said.shown for field in message.fields)
         if as_json:
             _as_json(said, record["kind"])
         else:
@@ -77,7 +80,15 @@ def command(
     left = sum(wanted.speaks(post.turn) for post in board.posts) - told
     if left and not as_json:
         click.echo(f"({left:,} more turns: --turn T shows one of 0 to {len(board.posts) - 1}, --messages 0 all)")
+    if not as_json:
+        click.echo(f"shown: {_kinds(n_bits, side)}")
+        if record.get("side_bits") is not None:  # older records do not tell
+            click.echo(f"booked in all: {_kinds(record['payload_bits'], record['side_bits'])}")
     return 0
+
+
+def _kinds(n_bits: int, side: int) -> str:
+    return f"{_count(n_bits - side, 'bit')} of values, {side:,} of side information"
 
 
 def _party(name: str | None) -> int | None:
@@ -172,6 +183,7 @@ def _as_json(said: Said, kind: str) -> None:
                 "values": list(field.values),
                 "count": field.count,
                 "says": field.says,
+                "side_bits": field.side,
             }
             for field in message.fields
         ]

@@ -137,6 +137,40 @@ def test_bits_by_direction_add_up_to_the_payload(trained: Path, tmp_path: Path) 
         assert sum(shown(cells[name]) for name in directions) == pytest.approx(whole[cells["method"].text], rel=1e-12)
 
 
+def test_side_information_is_that_of_the_records_and_of_older_ones_nothing_is_said(
+    trained: Path, tmp_path: Path
+) -> None:
+    split = table(made(trained, tmp_path / "r.html"), "Bits by direction")
+    groups = {group[0]["method"]: group for group in by_spec(trained)}
+    for row in split.rows:
+        cells = dict(zip(split.heads, row, strict=True))
+        group = groups[cells["method"].text]
+        assert shown(cells["board: side information"]) == pytest.approx(average(group, "side_bits_board"), rel=1e-12)
+        share = average(group, "side_bits") / average(group, "payload_bits")
+        assert shown(cells["share of side information"]) == pytest.approx(100 * share, rel=1e-12)
+    assert "did not tell values" not in (tmp_path / "r.html").read_text("utf-8")
+    older = tmp_path / "older"
+    older.mkdir()
+    with open(older / records.FILE, "w") as file:
+        for record in records.load(trained):
+            kept = {key: value for key, value in record.items() if not key.startswith(("side_bits", "machine"))}
+            file.write(records.canonical(kept) + "\n")
+    path = tmp_path / "older.html"
+    split = table(made(older, path), "Bits by direction")
+    assert {(cell.value, cell.text) for cell in split.column("share of side information")} == {(None, "–")}
+    assert "board: side information" not in split.heads
+    page = path.read_text("utf-8")
+    assert "did not tell values and side information apart" in page
+    assert "9 runs by a version that did not record the machine" in page
+
+
+def test_the_machine_is_told_once(trained: Path, tmp_path: Path) -> None:
+    made(trained, tmp_path / "r.html")
+    said = records.machine()
+    page = (tmp_path / "r.html").read_text("utf-8")
+    assert page.count(f"{said['processor']}, ") == page.count(f"{said['system']}</p>") == 1
+
+
 def test_slopes_are_least_squares_of_the_records(learned: Path, tmp_path: Path) -> None:
     exponents = table(made(learned, tmp_path / "r.html"), "Exponents")
     assert {cell.text for cell in exponents.column("axis")} == {"m"}
