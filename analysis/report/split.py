@@ -28,11 +28,9 @@ def split_table(judged: Judged) -> Table:
     used = [key for key in DIRECTIONS if any(mean_of(group, f"payload_bits_{key}") for group in records)]
     told = [key for key in used if any(_side(group, key) for group in records)]
     columns = [Column("method"), Column("setting"), Column("share", "of the payload bits, by direction", "bar")]
-    for key in used:
-        columns.append(Column(DIRECTIONS[key], "payload bits, mean over runs", "number"))
-        if key in told:
-            columns.append(Column(f"{DIRECTIONS[key]}: {SIDE}", "how many of these are not values", "number"))
-    columns.append(Column(f"share of {SIDE}", "of all payload bits, in percent", "number"))
+    columns += [Column(DIRECTIONS[key], "payload bits, mean over runs", "number") for key in used]
+    columns += [Column(f"side: {DIRECTIONS[key]}", f"those of them that are {SIDE}", "number") for key in told]
+    columns.append(Column("side, in all", f"share of {SIDE} in all payload bits", "number"))
     columns.append(Column("messages", "mean over runs", "number"))
     columns.append(Column("coin bits", "public randomness, if it must be announced; not in the payload", "number"))
     rows = [_row(row, used, told) for row in judged.rows]
@@ -53,10 +51,8 @@ def _row(row: Verdict, used: Sequence[str], told: Sequence[str]) -> list[Cell]:
     whole = sum(sent.values())
     bar = Cell("", whole, "", "bar", [part for key in used for part in _parts(key, sent[key], side[key], whole)])
     cells = [text(row.method), text(row.setting or NOTHING), bar]
-    for key in used:
-        cells.append(in_bits(sent[key]))
-        if key in told:
-            cells.append(_booked(side[key]))
+    cells += [in_bits(n_bits) for n_bits in sent.values()]
+    cells += [_booked(side[key]) for key in told]
     cells.append(_share(list(side.values()), whole))
     return [*cells, counted(mean_of(records, "messages")), in_bits(row.point.first["coin_bits"])]
 

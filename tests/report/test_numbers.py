@@ -145,9 +145,9 @@ def test_side_information_is_that_of_the_records_and_of_older_ones_nothing_is_sa
     for row in split.rows:
         cells = dict(zip(split.heads, row, strict=True))
         group = groups[cells["method"].text]
-        assert shown(cells["board: side information"]) == pytest.approx(average(group, "side_bits_board"), rel=1e-12)
+        assert shown(cells["side: board"]) == pytest.approx(average(group, "side_bits_board"), rel=1e-12)
         share = average(group, "side_bits") / average(group, "payload_bits")
-        assert shown(cells["share of side information"]) == pytest.approx(100 * share, rel=1e-12)
+        assert shown(cells["side, in all"]) == pytest.approx(100 * share, rel=1e-12)
     assert "did not tell values" not in (tmp_path / "r.html").read_text("utf-8")
     older = tmp_path / "older"
     older.mkdir()
@@ -157,8 +157,8 @@ def test_side_information_is_that_of_the_records_and_of_older_ones_nothing_is_sa
             file.write(records.canonical(kept) + "\n")
     path = tmp_path / "older.html"
     split = table(made(older, path), "Bits by direction")
-    assert {(cell.value, cell.text) for cell in split.column("share of side information")} == {(None, "–")}
-    assert "board: side information" not in split.heads
+    assert {(cell.value, cell.text) for cell in split.column("side, in all")} == {(None, "–")}
+    assert "side: board" not in split.heads
     page = path.read_text("utf-8")
     assert "did not tell values and side information apart" in page
     assert "9 runs by a version that did not record the machine" in page
