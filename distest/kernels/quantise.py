@@ -80,6 +80,11 @@ class Words:
         """The words of a worker under a splitmix key, None for another generator."""
         return cls(None if key is None else (key + (worker << 32) * int(splitmix.GAMMA)) % (1 << 64), make)
 
+    def behind(self, count: int) -> "Words":
+        """The same without the first `count`; start is not None."""
+        assert self.start is not None
+        return Words((self.start + count * int(splitmix.GAMMA)) % (1 << 64), self.make)
+
 
 def pieces(d: int, bucket: int) -> tuple[int, int]:
     """Coordinates of a piece, and pieces of d coordinates in buckets."""
@@ -213,6 +218,38 @@ def decode(
         data, blocks, tail, norms, bucket, code, width, levels.steps, table, symbols, values, factor, adding, share,
         base, out,
     )  # fmt: skip
+
+
+def relay(
+    data: Bytes, told: Floats, read: Levels, scale: float, share: float, base: Floats, bucket: int, norm: str,
+    clip: float, levels: Levels, words: Words, out: Bytes,
+) -> tuple[Floats, int]:  # fmt: skip
+    """`encode` of float32(share) base + float32(scale) what symbols say, to the same bits; in one pass where levels are
+    uniform.
+
+    data, told, read: symbols, norms and levels of these, as `data`, `norms` and `levels` of `decode`.
+    """
+    norms, d = np.empty(told.size, np.float32), base.size
+    place = at = found = 0
+    if (
+        worth_compiling(d) and words.start is not None and bucket % planes.BLOCK == 0 and NORMS[norm] <= NORMS["l2"]
+        and read.code == levels.code == UNIFORM
+    ):  # fmt: skip
+        draws, room = np.empty(planes.BLOCK // 4, np.uint64), np.empty(bucket + GROUP, np.float32)
+        place, at, found = jitted("quantise").relay_blocks(
+            data, told, read.width, read.steps, np.float32(scale), np.float32(share), base, bucket, NORMS[norm],
+            levels.width, levels.steps, tables(levels)[0], np.uint64(words.start), _strides(planes.BLOCK // 4), draws,
+            draws.view(np.uint32), room, room.view(np.uint32), np.empty(planes.BLOCK + GROUP, np.uint8), norms, out,
+        )  # fmt: skip
+    count = at * 8 // levels.width
+    if place < told.size:
+        rest = np.empty(d - place * bucket, np.float32)
+        np.multiply(base[place * bucket :], np.float32(share), out=rest)
+        decode(data[found:], told[place:], bucket, read, rest, scale)
+        left = words.behind(place * bucket // 4) if place else words
+        norms[place:], more = encode(rest, bucket, norm, clip, levels, left, out[at:])
+        count += more
+    return norms, count
 
 
 # ---- the same in numpy, for small vectors

@@ -4,8 +4,10 @@ What `qsgd`, `nuqsgd` and `terngrad` share: they name the levels and the norm.
 """
 
 from abc import abstractmethod
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
-from typing import ClassVar, Literal
+from functools import partial
+from typing import ClassVar, Literal, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,15 +15,19 @@ from numpy.typing import NDArray
 from distest.bits import BitReader, Messages
 from distest.coins import PARTY_LIMIT, Coins, PublicCoins
 from distest.errors import UsageError
-from distest.kernels import bitpack, quantise
+from distest.kernels import bitpack, planes, quantise
 from distest.kernels.quantise import Levels
 from distest.sgd import lengths, sparse, streams
+from distest.sgd.blend import Blend, Held
 from distest.sgd.compressor import Compressor
 from distest.sgd.problem import Vector
 
 ROUNDING = 2.0**-12  # chances are multiples of 2^-16, levels float32: bound on their part, in squares of a gap
 
+STRETCH = 1 << 17  # coordinates of a sum that stay in the cache until they are coded: half a megabyte
+
 _Floats = NDArray[np.float64]
+_Step: TypeAlias = Callable[..., tuple[Vector, int]]
 
 
 def check_bucket(name: str, bucket: int) -> None:
@@ -40,6 +46,26 @@ def check_code(name: str, code: str, levels: str) -> None:
     """Raise UsageError for a code that needs a level at 0 where there is none."""
     if code == "dense" and levels == "nozero":
         raise UsageError(f"the code 'dense' of {name} saves the sign of a level at 0, and levels='nozero' has no 0")
+
+
+class Symbols(Held):
+    """Norms of buckets, which are whole blocks of symbols or all there is, and packed symbols."""
+
+    def __init__(self, norms: Vector, data: NDArray[np.uint8], bucket: int, levels: Levels):
+        self.grain, self.levels = bucket, levels
+        self._norms, self._data = norms, data
+
+    def take(self, size: int) -> tuple[Vector, NDArray[np.uint8]]:
+        """Norms and packed symbols of the next `size` coordinates."""
+        data, count = self._data, -(-size // self.grain)
+        norms, self._norms = self._norms[:count], self._norms[count:]
+        if self._norms.size:
+            self._data = data[quantise.present(norms, self.grain, size) * self.levels.width // 8 :]
+        return norms, data
+
+    def add(self, scale: float, share: float, base: Vector, out: Vector) -> None:
+        norms, data = self.take(out.size)
+        quantise.decode(data, norms, self.grain, self.levels, out, scale, None if base is out else base)
 
 
 @dataclass(frozen=True)
@@ -79,20 +105,41 @@ class BucketQuantiser(Compressor):
     def encode(self, x: Vector, worker: int, coins: Coins) -> Messages:
         self.check(x.size)
         x = np.ascontiguousarray(x, np.float32)
+        words = _words(worker, coins)
+        if self.code == "fixed":
+            return self._fixed([partial(quantise.encode, x)], x.size, words)
         bucket, levels, (norm, clip) = min(self.bucket, x.size), self._levels, self._norm
-        words = quantise.Words.of(
-            coins.private.splitmix_key(), worker, lambda n: coins.private.words(range(worker, worker + 1), n)[0]
-        )
-        if self.code != "fixed":
-            norms, symbols = quantise.symbols_of(x, bucket, norm, clip, levels, words)
-            if self.code == "dense" or self.code == "rans":
-                return streams.pack(norms, symbols, levels, self.code)
-            return sparse.pack(norms, symbols, x.size, bucket, levels, self.code)
-        head = 4 * -(-x.size // bucket)
-        data = np.empty(head + (x.size * levels.width + 7) // 8 + bitpack.SPARE, np.uint8)
-        norms, count = quantise.encode(x, bucket, norm, clip, levels, words, data[head:])
-        data[:head] = norms.astype(">f4").view(np.uint8)
-        n_bits = 8 * head + count * levels.width
+        norms, symbols = quantise.symbols_of(x, bucket, norm, clip, levels, words)
+        if self.code == "dense" or self.code == "rans":
+            return streams.pack(norms, symbols, levels, self.code)
+        return sparse.pack(norms, symbols, x.size, bucket, levels, self.code)
+
+    def encode_blend(self, blend: Blend, worker: int, coins: Coins) -> Messages:
+        last, words = blend.held[-1] if blend.held else None, _words(worker, coins)
+        bucket = min(self.bucket, blend.base.size)
+        if not isinstance(last, Symbols) or last.grain != bucket or self.code != "fixed" or words.start is None:
+            return super().encode_blend(blend, worker, coins)
+        self.check(blend.base.size)
+
+        def steps() -> Iterator[_Step]:
+            for share, base in blend.stretches(max(1, STRETCH // bucket) * bucket):
+                norms, data = last.take(base.size)
+                yield partial(quantise.relay, data, norms, last.levels, blend.share, share, base)
+
+        return self._fixed(steps(), blend.base.size, words)
+
+    def _fixed(self, steps: Iterable[_Step], d: int, words: quantise.Words) -> Messages:
+        """One message of the code "fixed". Each step codes a stretch of whole buckets and blocks, the last the rest."""
+        bucket, levels, (norm, clip) = min(self.bucket, d), self._levels, self._norm
+        head = 4 * -(-d // bucket)
+        data = np.empty(head + (d * levels.width + 7) // 8 + bitpack.SPARE, np.uint8)
+        place = symbols = 0
+        for step in steps:
+            here = words.behind(place * bucket // 4) if place else words
+            norms, count = step(bucket, norm, clip, levels, here, data[head + symbols * levels.width // 8 :])
+            data[4 * place : 4 * (place + norms.size)] = norms.astype(">f4").view(np.uint8)
+            place, symbols = place + norms.size, symbols + count
+        n_bits = 8 * head + symbols * levels.width
         data = data[: (n_bits + 7) // 8 + bitpack.SPARE]
         data[-bitpack.SPARE :] = 0
         return Messages(data, n_bits, 1, n_bits)
@@ -125,16 +172,29 @@ class BucketQuantiser(Compressor):
         if self.code != "fixed":
             sparse.unpack(reader, bucket, levels, self.code, out, scale)
             return
+        norms, data, n_bits = self._parts(reader, d)
+        quantise.decode(data, norms, bucket, levels, out, scale, base)
+        reader.took(1, n_bits)
+        reader.note("norms, float32", norms, 32 * norms.size)
+        reader.note(f"levels of {levels.width} bits", out if scale is None else ())
+
+    def _parts(self, reader: BitReader, d: int) -> tuple[Vector, NDArray[np.uint8], int]:
+        """Norms and packed symbols of a message of the code "fixed", and how many bits it has; nothing is booked."""
+        bucket, width = min(self.bucket, d), self._levels.width
         head = 32 * -(-d // bucket)
         data, start, _ = reader.raw()
         reader.need(head)
         norms = streams.checked_norms(bitpack.unpack(data, start, 32, head // 32))
-        body = quantise.present(norms, bucket, d) * levels.width
+        body = quantise.present(norms, bucket, d) * width
         reader.need(head + body)
-        quantise.decode(bitpack.cut(data, start + head, body), norms, bucket, levels, out, scale, base)
-        reader.took(1, head + body)
-        reader.aside("norms, float32", norms, head)
-        reader.note(f"levels of {levels.width} bits", out if scale is None else ())
+        return norms, bitpack.cut(data, start + head, body), head + body
+
+    def hold(self, reader: BitReader, d: int, worker: int, coins: PublicCoins) -> Held | None:
+        if self.code != "fixed" or self.bucket % planes.BLOCK:
+            return None
+        norms, data, n_bits = self._parts(reader, d)
+        reader.took(1, n_bits)
+        return Symbols(norms, data, min(self.bucket, d), self._levels)
 
     def paper_bits(self, x: Vector) -> float | None:
         """A norm for every bucket and `width` bits a coordinate; None for "elias", where what is sent counts."""
@@ -187,3 +247,10 @@ class BucketQuantiser(Compressor):
         levels = self._levels.magnitudes()
         signed = levels if self._levels.zero else np.concatenate([-levels[::-1], levels])
         return norms, r, np.clip(np.searchsorted(signed, r, side="right") - 1, 0, signed.size - 2), signed
+
+
+def _words(worker: int, coins: Coins) -> quantise.Words:
+    """The random words of a worker's message."""
+    return quantise.Words.of(
+        coins.private.splitmix_key(), worker, lambda n: coins.private.words(range(worker, worker + 1), n)[0]
+    )

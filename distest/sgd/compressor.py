@@ -8,6 +8,7 @@ import numpy as np
 
 from distest.bits import BitReader, Messages
 from distest.coins import Coins, PublicCoins
+from distest.sgd.blend import Blend, Held
 from distest.sgd.news import News, square
 from distest.sgd.problem import Vector
 
@@ -42,6 +43,10 @@ class Compressor(ABC):
     def decode(self, reader: BitReader, d: int, worker: int, coins: PublicCoins) -> Vector:
         """Read one message of a worker, float32 (d,), and book its bits. Raises WireError."""
 
+    def encode_blend(self, blend: Blend, worker: int, coins: Coins) -> Messages:
+        """As `encode` of the sum, to the same bits, perhaps sooner; the sum is asked for nowhere else."""
+        return self.encode(blend.vector(), worker, coins)
+
     def news(self, new: Vector, memory: Vector, worker: int, coins: Coins) -> News:
         """What the message of new - memory will say to a reader with this memory: for who may yet be silent."""
         message = self.encode(new - memory, worker, coins)
@@ -66,6 +71,10 @@ class Compressor(ABC):
         """
         np.multiply(base, np.float32(share), out=out)
         self.add(reader, out.size, worker, coins, out, share)
+
+    def hold(self, reader: BitReader, d: int, worker: int, coins: PublicCoins) -> Held | None:
+        """Read one message as `decode` does, but decode it later; None where it has to be decoded to be read."""
+        return None
 
     def distortion(self, d: int) -> float:
         """A bound on E |decode(encode(x)) - x|^2 / |x|^2 for every x of d coordinates; inf where none is known."""

@@ -155,6 +155,34 @@ def test_buckets_of_whole_blocks_between_others_are_like_any(
             assert fast == slow
 
 
+@pytest.mark.parametrize("bucket", [512, 1024])
+@pytest.mark.parametrize("norm", ["max", "l2", "clipped"])
+def test_a_sum_is_coded_in_one_pass_as_it_is_in_two(monkeypatch: pytest.MonkeyPatch, bucket: int, norm: str) -> None:
+    """Buckets of norm 0 and out of the ordinary on both sides, and a ragged end."""
+    d = 6 * bucket + 700
+    x, base = vector(d, 1.0), vector(d, 2.0)[::-1].copy()
+    for start, factor in ((0, 0.0), (2 * bucket, 1e-30), (5 * bucket, 1e30)):
+        x[start : start + bucket] *= np.float32(factor)
+        base[start + bucket : start + 2 * bucket] *= np.float32(factor)
+    base[:bucket] = 0
+    for read in (GRIDS[2], GRIDS[6], GRIDS[7], Levels("powers", 6, True, 4)):
+        data, total = np.zeros(d + bitpack.SPARE, np.uint8), np.empty_like(x)
+        norms, _ = quantise.encode(x, bucket, "max", 0.0, read, words(True), data)
+        quantise.decode(data, norms, bucket, read, total, 0.25, base)
+        for levels in (GRIDS[2], GRIDS[1], Levels("powers", 6, True, 4)):
+            out, again = np.zeros((2, d + bitpack.SPARE), np.uint8)
+            kept = quantise.encode(total, bucket, norm, 2.5, levels, words(True), out)
+
+            def job(read: Levels = read, levels: Levels = levels, told: Any = (data, norms), out: Any = again) -> Any:
+                found, count = quantise.relay(
+                    *told, read, 0.25, 0.25, base, bucket, norm, 2.5, levels, words(True), out
+                )  # fmt: skip
+                return found.tobytes(), count, out.tobytes()
+
+            for found in both_ways(monkeypatch, job):
+                assert found == (kept[0].tobytes(), kept[1], out.tobytes())
+
+
 def test_places_beyond_two_to_the_31_are_reached() -> None:
     """8.6 GB of addresses, of which hardly any are touched: every bucket is 0 but the last."""
     d, levels = (1 << 31) + 1536, GRIDS[2]

@@ -10,6 +10,8 @@ import pytest
 from distest import catalog, coins, warming
 from distest.bits import BitReader, Messages
 from distest.errors import UsageError, WireError
+from distest.sgd import buckets
+from distest.sgd.blend import Blend
 from distest.sgd.compressor import Compressor
 from distest.sgd.problem import Vector
 
@@ -142,6 +144,25 @@ def test_a_message_within_a_byte_says_the_same_and_add_adds_it(compressor: Compr
         assert (total == np.float32(0.3) * x + np.float32(0.3) * y).all()
         assert again.unread() == 0
         assert reader.unread() == 0
+
+
+@pytest.mark.parametrize("compressor", ALL, ids=catalog.label)
+def test_a_blend_is_coded_like_the_vector_it_is(compressor: Compressor, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(buckets, "STRETCH", 512)
+    for name in ("gauss", "mixed", "odd"):
+        x = VECTORS[name]
+        if not fits(compressor, x):
+            continue
+        for workers in ([2], [2, 0, 5]):
+            blend, total = Blend(x, 0.3, lambda n: np.empty(n, np.float32)), np.float32(0.3) * x
+            for worker in workers:
+                message = compressor.encode(x, worker, KEY)
+                total += np.float32(0.3) * decoded(compressor, message, x.size, worker)
+                reader = BitReader(message.data, message.n_bits)
+                blend.read(compressor, reader, worker, KEY.public)
+                assert reader.booked() == (1, message.n_bits)
+            kept, found = compressor.encode(total, 1, KEY), compressor.encode_blend(blend, 1, KEY)
+            assert (found.to_bytes(), found.n_bits) == (kept.to_bytes(), kept.n_bits)
 
 
 @pytest.mark.parametrize("compressor", ALL, ids=catalog.label)

@@ -19,7 +19,16 @@ from distest.kernels.jit._lanes import (
     sum_of_squares,
 )
 from distest.kernels.jit.planes import pack_block, unpack_block
-from distest.kernels.jit.rounding import MAGNITUDE, OFFSET, TABLE, round_apart, round_piece, values_apart, values_of
+from distest.kernels.jit.rounding import (
+    MAGNITUDE,
+    OFFSET,
+    TABLE,
+    UNIFORM,
+    round_apart,
+    round_piece,
+    values_apart,
+    values_of,
+)
 from distest.kernels.jit.splitmix import GAMMA, mix
 
 Array = Any
@@ -87,6 +96,39 @@ def norm_of(x: Array, bits: Array, norm: int, clip: float, sums: Array) -> Any:
 # ---- a whole vector
 
 
+@inline
+def _norm_of_blocks(x: Array, bits: Array, begin: int, bucket: int, norm: int) -> Any:
+    """The norm, MAX or L2, of a bucket of whole blocks."""
+    if norm == MAX:
+        tops = both(load(bits, begin), MAGNITUDE)
+        for block in range(begin, begin + bucket, 512):
+            for j in range(0, 512, GROUP):
+                tops = most(tops, both(load(bits, block + j), MAGNITUDE))
+        return float_of(highest(tops))
+    return _length(sum_of_squares(x, begin, bucket // LANES))
+
+
+@inline
+def _ordinary(size: Any) -> Any:
+    """Whether a norm can be divided by as it is."""
+    return size >= f32(2.0**-60) and size <= f32(2.0**60)
+
+
+@inline
+def _rounded(
+    bits: Array, here: int, base: Any, kind: int, width: int, steps: int, size: Any, levels: Array, strides: Array,
+    draws: Array, halves: Array, symbols: Array, out: Array, at: int,
+) -> None:  # fmt: skip
+    """A block of 512 coordinates, from bits[here] on, to out[at] on, rounded by the words from `base` on."""
+    within, nibbles = width < 8 or kind > OFFSET, width == 4
+    for j in range(128):
+        draws[j] = mix(base + strides[j])
+    target, to = (out, at) if nibbles else (symbols, 0)
+    round_piece(bits, here, halves, 256, kind, width, steps, size, within, levels, levels, nibbles, target, to)
+    if not nibbles:
+        pack_block(symbols[:512], width, out[at : at + 64 * width])
+
+
 @kernel
 def encode_blocks(
     x: Array, bits: Array, bucket: int, norm: int, kind: int, width: int, steps: int, levels: Array, start: Any,
@@ -97,39 +139,71 @@ def encode_blocks(
     Returns how many buckets are done, and how many bytes of out. norm: MAX or L2; kind: none with a table. Most vectors
     are nothing else, and all lengths in here are known when the machine code is made.
     """
-    within, nibbles = width < 8 or kind > OFFSET, width == 4
     at = 0
     for place in range(norms.size):
         begin = place * bucket
         if begin + bucket > x.size:
             return place, at
-        if norm == MAX:
-            tops = both(load(bits, begin), MAGNITUDE)
-            for block in range(begin, begin + bucket, 512):
-                for j in range(0, 512, GROUP):
-                    tops = most(tops, both(load(bits, block + j), MAGNITUDE))
-            size = float_of(highest(tops))
-        else:
-            size = _length(sum_of_squares(x, begin, bucket // LANES))
+        size = _norm_of_blocks(x, bits, begin, bucket, norm)
         norms[place] = size
         if size == f32(0):
             continue
-        if size < f32(2.0**-60) or size > f32(2.0**60):
+        if not _ordinary(size):
             return place, at
         for here in range(begin, begin + bucket, 512):
-            base = start + u64(here >> 2) * GAMMA
-            for j in range(128):
-                draws[j] = mix(base + strides[j])
             for line in range(0, 512, 16):
                 fetch_soon(bits, i64(here + max(bucket, AHEAD) + line))
-            target, to = (out, at) if nibbles else (symbols, 0)
-            round_piece(
-                bits, here, halves, 256, kind, width, steps, size, within, levels, levels, nibbles, target, to
+            base = start + u64(here >> 2) * GAMMA
+            _rounded(
+                bits, here, base, kind, width, steps, size, levels, strides, draws, halves, symbols, out, at
             )  # fmt: skip
-            if not nibbles:
-                pack_block(symbols[:512], width, out[at : at + 64 * width])
             at += 64 * width
     return norms.size, at
+
+
+@kernel
+def relay_blocks(
+    data: Array, told: Array, told_width: int, told_steps: int, scale: Any, share: Any, base: Array, bucket: int,
+    norm: int, width: int, steps: int, levels: Array, start: Any, strides: Array, draws: Array, halves: Array,
+    room: Array, room_bits: Array, symbols: Array, norms: Array, out: Array,
+) -> Any:  # fmt: skip
+    """`encode_blocks` of the vector that `decode_blocks` gives with a base; all levels are UNIFORM.
+
+    told: the norms in data. room, room_bits: the same memory as float32 and uint32, for a bucket.
+    """
+    at, found, told_nibbles = 0, 0, told_width == 4
+    for place in range(norms.size):
+        begin, before = place * bucket, found
+        if begin + bucket > base.size:
+            return place, at, before
+        for line in range(0, bucket, 16):
+            fetch_soon(base, i64(begin + max(bucket, AHEAD) + line))
+        if told[place] == f32(0):
+            for j in range(bucket):
+                room[j] = base[begin + j] * share
+        else:
+            for block in range(0, bucket, 512):
+                if not told_nibbles:
+                    unpack_block(data[found : found + 64 * told_width], told_width, symbols)
+                some, first = (data, found) if told_nibbles else (symbols, 0)
+                values_of(
+                    some, first, 512, told_nibbles, UNIFORM, told_width, told_steps, told[place], levels, scale, True,
+                    share, base, begin + block, room, block,
+                )  # fmt: skip
+                found += 64 * told_width
+        size = _norm_of_blocks(room, room_bits, 0, bucket, norm)
+        norms[place] = size
+        if size == f32(0):
+            continue
+        if not _ordinary(size):
+            return place, at, before
+        for block in range(0, bucket, 512):
+            words = start + u64((begin + block) >> 2) * GAMMA
+            _rounded(
+                room_bits, block, words, UNIFORM, width, steps, size, levels, strides, draws, halves, symbols, out, at
+            )  # fmt: skip
+            at += 64 * width
+    return norms.size, at, found
 
 
 @kernel
@@ -219,8 +293,8 @@ def decode_blocks(
                 unpack_block(data[at : at + 64 * width], width, symbols)
             some, first = (data, at) if nibbles else (symbols, 0)
             values_of(
-                some, first, 512, nibbles, kind, width, steps, norms[place], levels, scale, adding, share, base, out,
-                here,
+                some, first, 512, nibbles, kind, width, steps, norms[place], levels, scale, adding, share, base, here,
+                out, here,
             )  # fmt: skip
             at += 64 * width
 

@@ -223,19 +223,22 @@ def _some(symbols: Array, first: int, at: int, nibbles: bool) -> Any:
 
 
 @inline
-def _give(value: Any, at: int, scale: Any, adding: bool, share: Any, base: Array, out: Array) -> None:
+def _give(
+    value: Any, at: int, scale: Any, adding: bool, share: Any, base: Array, begin: int, out: Array, to: int
+) -> None:  # fmt: skip
     if adding:
-        store(out, at, plus(times(load(base, at), share), times(value, scale)))
+        store(out, to + at, plus(times(load(base, begin + at), share), times(value, scale)))
     else:
-        store(out, at, value)
+        store(out, to + at, value)
 
 
 @inline
 def values_of(
     symbols: Array, first: int, count: int, nibbles: bool, kind: int, width: int, steps: int, norm: Any, levels: Array,
-    scale: Any, adding: bool, share: Any, base: Array, out: Array, to: int,
+    scale: Any, adding: bool, share: Any, base: Array, begin: int, out: Array, to: int,
 ) -> None:  # fmt: skip
-    """What `count` symbols mean, from symbols[first] on, to out from out[to] on; or share * base + scale times it.
+    """What `count` symbols mean, from symbols[first] on, to out from out[to] on; or share * base + scale times it, with
+    the base from base[begin] on.
 
     All in one bucket, and a multiple of GROUP of them. nibbles: 512 symbols of 4 bits, two to a byte, j and j + 256;
     never with a table.
@@ -247,14 +250,14 @@ def values_of(
         for at in range(0, count, GROUP):
             some = _some(symbols, first, at, nibbles)
             level = signed(pick(some, half, sub(half, some), some))
-            _give(times(as_float(level), unit), to + at, scale, adding, share, base, out)
+            _give(times(as_float(level), unit), at, scale, adding, share, base, begin, out, to)
     elif kind == OFFSET:
         unit = _unit(norm, steps)
         for at in range(0, count, GROUP):
             some = _some(symbols, first, at, nibbles)
             size = times(as_float(either(up(word(both(some, mask)), u32(1)), u32(1))), unit)
             sign = both(up(word(some), left), SIGN)
-            _give(float_of(differ(bits_of(size), sign)), to + at, scale, adding, share, base, out)
+            _give(float_of(differ(bits_of(size), sign)), at, scale, adding, share, base, begin, out, to)
     elif kind <= POWERS_OFF:
         bottom = u32(126 - steps + (kind == POWERS_OFF))
         lowest = u32(kind == POWERS)  # index of the lowest level that is not 0
@@ -262,13 +265,23 @@ def values_of(
             some = _some(symbols, first, at, nibbles)
             index = word(both(some, mask))
             power = either(up(add(index, bottom), u32(23)), both(up(word(some), left), SIGN))
-            _give(times(float_of(pick(index, lowest, power, u32(0))), norm), to + at, scale, adding, share, base, out)
+            _give(
+                times(float_of(pick(index, lowest, power, u32(0))), norm),
+                at,
+                scale,
+                adding,
+                share,
+                base,
+                begin,
+                out,
+                to,
+            )
     else:
         for j in range(count):
             some = symbols[first + j]
             level = levels[both(some, mask)]
             value = (f32(0) - level if some >= half else level) * norm
-            out[to + j] = base[to + j] * share + scale * value if adding else value
+            out[to + j] = base[begin + j] * share + scale * value if adding else value
 
 
 @kernel
@@ -277,4 +290,4 @@ def values_apart(
     adding: bool, share: Any, base: Array, out: Array, to: int,
 ) -> None:  # fmt: skip
     """`values_of` as a function of its own, of symbols of one byte."""
-    values_of(symbols, first, count, False, kind, width, steps, norm, levels, scale, adding, share, base, out, to)
+    values_of(symbols, first, count, False, kind, width, steps, norm, levels, scale, adding, share, base, to, out, to)

@@ -7,6 +7,7 @@ import numpy as np
 
 from distest.bits import BitReader, Messages
 from distest.coins import Coins
+from distest.sgd.blend import Blend
 from distest.sgd.compressor import Compressor
 from distest.sgd.exchange import Exchange, Length, Load, Own, Sent, flag, parts, read_flag, reread
 from distest.sgd.link import Link
@@ -35,13 +36,13 @@ class ScatterReduce(Exchange):
 
     def mean(self, own: Own, d: int, compressor: Compressor, link: Link, coins: Coins, sent: Sent | None) -> Vector:
         workers = link.workers
-        share = np.float32(1 / workers)
+        share = 1 / workers
         pieces = parts(d, workers)
         sizes = [part.stop - part.start for part in pieces]
         here = [coins.fold("part", owner) for owner in range(workers)]
         asked: dict[int, Vector] = {}
         said: dict[int, Vector] = {}
-        means: dict[int, Vector] = {}
+        blends: dict[int, Blend] = {}
 
         def begin(worker: int) -> Vector:
             x = asked[worker] = own(worker)
@@ -61,11 +62,10 @@ class ScatterReduce(Exchange):
         def hear(worker: int, owner: int, reader: BitReader) -> None:
             if not sizes[owner]:
                 read_flag(reader)
-            elif owner in means:
-                compressor.add(reader, sizes[owner], worker, here[owner].public, means[owner], float(share))
             elif owner in asked:
-                means[owner], part = link.vector(sizes[owner]), asked[owner][pieces[owner]]
-                compressor.blend(reader, worker, here[owner].public, float(share), part, means[owner])
+                if owner not in blends:
+                    blends[owner] = Blend(asked[owner][pieces[owner]], share, link.vector)
+                blends[owner].read(compressor, reader, worker, here[owner].public)
             else:  # a replay, where nobody has a vector
                 compressor.decode(reader, sizes[owner], worker, here[owner].public)
 
@@ -75,13 +75,14 @@ class ScatterReduce(Exchange):
         mean = link.vector(d)
 
         def encode(owner: int) -> Messages:
-            if workers == 1:
-                means[owner] = begin(owner)
             if not sizes[owner]:
                 return flag()
-            message = code.encode(means[owner], owner, told)
+            if workers > 1 and sent is None:
+                return code.encode_blend(blends[owner], owner, told)
+            mine = begin(owner) if workers == 1 else blends[owner].vector()
+            message = code.encode(mine, owner, told)
             if sent is not None:
-                left = means[owner] - reread(message, code, sizes[owner], owner, told)
+                left = mine - reread(message, code, sizes[owner], owner, told)
                 said[owner][pieces[owner]] -= np.float32(workers) * left
             return message
 
