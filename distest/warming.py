@@ -26,6 +26,7 @@ from distest.learning.fitting import merging
 from distest.learning.protocol import Protocol
 from distest.learning.run import learn, replay
 from distest.learning.task import Task
+from distest.sgd.blend import Blend
 from distest.sgd.compressor import Compressor
 from distest.sgd.sketch import count_sketch
 from distest.wire.channel import Channel
@@ -151,6 +152,9 @@ def _compressors() -> None:
         both = Messages.join([flag, message])
         compressor.decode(BitReader(message.data, message.n_bits), x.size, 1, key.public)
         compressor.add(BitReader(both.data, both.n_bits, flag.n_bits), x.size, 1, key.public, x.copy(), 0.5)
+        blend = Blend(x, 0.5, lambda size: np.empty(size, np.float32))
+        blend.read(compressor, BitReader(message.data, message.n_bits), 1, key.public)
+        compressor.encode_blend(blend, 1, key)
     blocks = np.zeros(64 * 3 + bitpack.SPARE, np.uint8)
     planes.pack(np.ones(planes.BLOCK, np.uint8), 3, blocks)
     planes.unpack(blocks, 3, planes.BLOCK)

@@ -172,29 +172,28 @@ class BucketQuantiser(Compressor):
         if self.code != "fixed":
             sparse.unpack(reader, bucket, levels, self.code, out, scale)
             return
-        norms, data, n_bits = self._parts(reader, d)
+        norms, data = self._parts(reader, d)
         quantise.decode(data, norms, bucket, levels, out, scale, base)
-        reader.took(1, n_bits)
-        reader.note("norms, float32", norms, 32 * norms.size)
         reader.note(f"levels of {levels.width} bits", out if scale is None else ())
 
-    def _parts(self, reader: BitReader, d: int) -> tuple[Vector, NDArray[np.uint8], int]:
-        """Norms and packed symbols of a message of the code "fixed", and how many bits it has; nothing is booked."""
+    def hold(self, reader: BitReader, d: int, worker: int, coins: PublicCoins) -> Held | None:
+        if self.code != "fixed" or self.bucket % planes.BLOCK:
+            return None
+        norms, data = self._parts(reader, d)
+        reader.note(f"levels of {self._levels.width} bits")
+        return Symbols(norms, data, min(self.bucket, d), self._levels)
+
+    def _parts(self, reader: BitReader, d: int) -> tuple[Vector, NDArray[np.uint8]]:
+        """Norms and packed symbols of a message of the code "fixed", which is booked."""
         bucket, width = min(self.bucket, d), self._levels.width
         head = 32 * -(-d // bucket)
         data, start, _ = reader.raw()
         reader.need(head)
         norms = streams.checked_norms(bitpack.unpack(data, start, 32, head // 32))
         body = quantise.present(norms, bucket, d) * width
-        reader.need(head + body)
-        return norms, bitpack.cut(data, start + head, body), head + body
-
-    def hold(self, reader: BitReader, d: int, worker: int, coins: PublicCoins) -> Held | None:
-        if self.code != "fixed" or self.bucket % planes.BLOCK:
-            return None
-        norms, data, n_bits = self._parts(reader, d)
-        reader.took(1, n_bits)
-        return Symbols(norms, data, min(self.bucket, d), self._levels)
+        reader.took(1, head + body)
+        reader.note("norms, float32", norms, head)
+        return norms, bitpack.cut(data, start + head, body)
 
     def paper_bits(self, x: Vector) -> float | None:
         """A norm for every bucket and `width` bits a coordinate; None for "elias", where what is sent counts."""
