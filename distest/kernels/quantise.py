@@ -13,6 +13,7 @@ up in float64 in 32 interleaved sums, so that they are the same on every machine
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import lru_cache
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -121,17 +122,16 @@ def encode(
         norms, symbols = _symbols_plainly(x, bucket, norm, clip, levels, words)
         planes.pack(symbols, levels.width, out)
         return norms, symbols.size
-    norms, waiting = _run(x, bucket, norm, clip, levels, words, out)
-    count = present(norms, bucket, x.size)
-    if waiting.size:
-        planes.pack(waiting, levels.width, out[(count - waiting.size) * levels.width // 8 :])
-    return norms, count
+    kernels, arguments, norms = _arguments(x, bucket, norm, clip, levels, words, planes.BLOCK)
+    return norms, kernels.encode(*arguments, norms, out)
 
 
 def symbols_of(x: Floats, bucket: int, norm: str, clip: float, levels: Levels, words: Words) -> tuple[Floats, Bytes]:
     """As `encode`, the symbols not packed."""
     if worth_compiling(x.size):
-        return _run(x, bucket, norm, clip, levels, words, None)
+        kernels, arguments, norms = _arguments(x, bucket, norm, clip, levels, words, x.size)
+        symbols = arguments[-1]
+        return norms, symbols[: kernels.encode_apart(*arguments, norms, symbols[:0], False, 0, 0)]
     return _symbols_plainly(x, bucket, norm, clip, levels, words)
 
 
@@ -140,38 +140,23 @@ def present(norms: Floats, bucket: int, d: int) -> int:
     return int(np.count_nonzero(norms)) * bucket - (norms.size * bucket - d if norms.size and norms[-1] else 0)
 
 
-def _run(
-    x: Floats, bucket: int, norm: str, clip: float, levels: Levels, words: Words, out: Bytes | None
-) -> tuple[Floats, Bytes]:
-    """The kernels; symbols that are not in out."""
+def _arguments(
+    x: Floats, bucket: int, norm: str, clip: float, levels: Levels, words: Words, waiting: int
+) -> tuple[Any, tuple[Any, ...], Floats]:
+    """The kernels, what those that encode take first, and room for norms. waiting: symbols that there is room for."""
     piece, number = pieces(x.size, bucket)
     given = words.make(number * piece // 4) if words.start is None else np.empty(0, np.uint64)
-    start, strides = np.uint64(words.start or 0), _strides(piece // 4)
     draws = np.empty(max(piece // 4, GROUP // 2), np.uint64)
-    symbols = np.empty((x.size if out is None else planes.BLOCK) + piece + GROUP, np.uint8)
-    norms = np.empty(-(-x.size // bucket), np.float32)
-    bits, halves, sums, place, at = x.view(np.uint32), draws.view(np.uint32), np.empty(LANES), 0, 0
-    kernels, (table, gaps), code = jitted("quantise"), tables(levels), levels.code
-    if (
-        out is not None
-        and not given.size
-        and bucket % planes.BLOCK == 0
-        and NORMS[norm] <= NORMS["l2"]
-        and code < TABLE
-    ):
-        place, at = kernels.encode_blocks(
-            x, bits, bucket, NORMS[norm], code, levels.width, levels.steps, table, start, strides, draws, halves,
-            symbols, norms, out,
-        )  # fmt: skip
-        if place == norms.size:
-            return norms, symbols[:0]
-    room = np.zeros(piece + GROUP, np.float32)
-    waiting = kernels.encode(
-        x, bits, bucket, NORMS[norm], float(clip), code, levels.width, levels.steps, table, gaps, start, strides,
-        given, draws, halves, room, room.view(np.uint32), sums, symbols, norms, symbols[:0] if out is None else out,
-        out is not None, place, at,
+    room, (table, gaps) = np.zeros(piece + GROUP, np.float32), tables(levels)
+    return (
+        jitted("quantise"),
+        (
+            x, x.view(np.uint32), bucket, NORMS[norm], float(clip), levels.code, levels.width, levels.steps, table,
+            gaps, np.uint64(words.start or 0), _strides(piece // 4), given, draws, draws.view(np.uint32), room,
+            room.view(np.uint32), np.empty(LANES), np.empty(waiting + piece + GROUP, np.uint8),
+        ),
+        np.empty(-(-x.size // bucket), np.float32),
     )  # fmt: skip
-    return norms, symbols[:waiting]
 
 
 def decode(
@@ -195,28 +180,12 @@ def decode(
         else:
             np.add(out if base is None else np.float32(scale) * base, np.float32(scale) * x, out=out)
         return
-    kernels, code, width, table = jitted("quantise"), levels.code, levels.width, tables(levels)[0]
-    adding, factor = scale is not None, np.float32(1 if scale is None else scale)
+    factor = np.float32(1 if scale is None else scale)
     share, base = (np.float32(1), out) if base is None else (factor, base)
-    symbols = np.empty(planes.BLOCK + GROUP, np.uint8)
-    if bucket % planes.BLOCK == 0:
-        whole = out.size // bucket
-        kernels.decode_blocks(
-            data, norms[:whole], bucket, code, width, levels.steps, table, symbols, factor, adding, share, base, out
-        )  # fmt: skip
-        if whole == norms.size:
-            return
-        done = whole * bucket
-        before = present(norms[:whole], bucket, done)
-        data, norms, base, out = data[before * width // 8 :], norms[whole:], base[done:], out[done:]
-    count = present(norms, bucket, out.size)
-    blocks = count // planes.BLOCK
-    packed = blocks * planes.BLOCK
-    tail = planes.unpack(data[packed * width // 8 :], width, count - packed)
-    values = np.empty(planes.BLOCK + GROUP, np.float32)
-    kernels.decode(
-        data, blocks, tail, norms, bucket, code, width, levels.steps, table, symbols, values, factor, adding, share,
-        base, out,
+    symbols, values = np.empty(2 * planes.BLOCK + GROUP, np.uint8), np.empty(planes.BLOCK + GROUP, np.float32)
+    jitted("quantise").decode(
+        data, norms, bucket, levels.code, levels.width, levels.steps, tables(levels)[0], symbols[planes.BLOCK :],
+        symbols[: planes.BLOCK], values, factor, scale is not None, share, base, out,
     )  # fmt: skip
 
 
@@ -236,7 +205,7 @@ def relay(
         and read.code == levels.code == UNIFORM
     ):  # fmt: skip
         draws, room = np.empty(planes.BLOCK // 4, np.uint64), np.empty(bucket + GROUP, np.float32)
-        place, at, found = jitted("quantise").relay_blocks(
+        place, at, found = jitted("relay").relay(
             data, told, read.width, read.steps, np.float32(scale), np.float32(share), base, bucket, NORMS[norm],
             levels.width, levels.steps, tables(levels)[0], np.uint64(words.start), _strides(planes.BLOCK // 4), draws,
             draws.view(np.uint32), room, room.view(np.uint32), np.empty(planes.BLOCK + GROUP, np.uint8), norms, out,

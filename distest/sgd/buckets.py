@@ -166,8 +166,8 @@ class BucketQuantiser(Compressor):
     def _read(self, reader: BitReader, out: Vector, scale: float | None, base: Vector | None = None) -> None:
         d, bucket, levels = out.size, min(self.bucket, out.size), self._levels
         if self.code == "dense" or self.code == "rans":
-            norms, planes = streams.unpack(reader, d, bucket, levels, self.code)
-            quantise.decode(planes, norms, bucket, levels, out, scale)
+            norms, data = streams.unpack(reader, d, bucket, levels, self.code)
+            quantise.decode(data, norms, bucket, levels, out, scale)
             return
         if self.code != "fixed":
             sparse.unpack(reader, bucket, levels, self.code, out, scale)
@@ -192,7 +192,7 @@ class BucketQuantiser(Compressor):
         norms = streams.checked_norms(bitpack.unpack(data, start, 32, head // 32))
         body = quantise.present(norms, bucket, d) * width
         reader.took(1, head + body)
-        reader.note("norms, float32", norms, head)
+        reader.aside("norms, float32", norms, head)
         return norms, bitpack.cut(data, start + head, body)
 
     def paper_bits(self, x: Vector) -> float | None:

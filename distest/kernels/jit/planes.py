@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from distest.kernels.jit._jit import inline, kernel, u8
+from distest.kernels.jit._jit import inline, kernel, u8, u32
 from distest.kernels.jit._lanes import both, down, either, up
 
 Array = Any
@@ -48,6 +48,34 @@ def pack_block(symbols: Array, width: int, out: Array) -> None:
         at += 128
     if width & 1:
         _ones(symbols, out[at : at + 64])
+
+
+@inline
+def pack_tail(symbols: Array, count: int, width: int, out: Array, at: int) -> None:
+    """The first `count` symbols in order, most significant bit first, to out from out[at] on."""
+    word, held = u32(0), 0
+    for j in range(count):
+        word = either(up(word, u32(width)), u32(symbols[j]))
+        held += width
+        while held >= 8:
+            held -= 8
+            out[at] = u8(down(word, u32(held)))
+            at += 1
+    if held > 0:
+        out[at] = u8(up(word, u32(8 - held)))
+
+
+@inline
+def unpack_tail(data: Array, at: int, width: int, count: int, symbols: Array) -> None:
+    """What `pack_tail` wrote."""
+    word, held = u32(0), 0
+    for j in range(count):
+        while held < width:
+            word = either(up(word, u32(8)), u32(data[at]))
+            held += 8
+            at += 1
+        held -= width
+        symbols[j] = both(u8(down(word, u32(held))), u8((1 << width) - 1))
 
 
 @inline

@@ -18,12 +18,11 @@ from distest.kernels.jit._lanes import (
     squares_into,
     sum_of_squares,
 )
-from distest.kernels.jit.planes import pack_block, unpack_block
+from distest.kernels.jit.planes import pack_block, pack_tail, unpack_block, unpack_tail
 from distest.kernels.jit.rounding import (
     MAGNITUDE,
     OFFSET,
     TABLE,
-    UNIFORM,
     round_apart,
     round_piece,
     values_apart,
@@ -97,7 +96,7 @@ def norm_of(x: Array, bits: Array, norm: int, clip: float, sums: Array) -> Any:
 
 
 @inline
-def _norm_of_blocks(x: Array, bits: Array, begin: int, bucket: int, norm: int) -> Any:
+def norm_of_blocks(x: Array, bits: Array, begin: int, bucket: int, norm: int) -> Any:
     """The norm, MAX or L2, of a bucket of whole blocks."""
     if norm == MAX:
         tops = both(load(bits, begin), MAGNITUDE)
@@ -109,13 +108,13 @@ def _norm_of_blocks(x: Array, bits: Array, begin: int, bucket: int, norm: int) -
 
 
 @inline
-def _ordinary(size: Any) -> Any:
+def ordinary(size: Any) -> Any:
     """Whether a norm can be divided by as it is."""
     return size >= f32(2.0**-60) and size <= f32(2.0**60)
 
 
 @inline
-def _rounded(
+def rounded(
     bits: Array, here: int, base: Any, kind: int, width: int, steps: int, size: Any, levels: Array, strides: Array,
     draws: Array, halves: Array, symbols: Array, out: Array, at: int,
 ) -> None:  # fmt: skip
@@ -134,7 +133,7 @@ def encode_blocks(
     x: Array, bits: Array, bucket: int, norm: int, kind: int, width: int, steps: int, levels: Array, start: Any,
     strides: Array, draws: Array, halves: Array, symbols: Array, norms: Array, out: Array,
 ) -> Any:  # fmt: skip
-    """As `encode` for buckets that are whole blocks of 512, up to one whose norm is out of the ordinary.
+    """As `encode_apart` for buckets that are whole blocks of 512, up to one whose norm is out of the ordinary.
 
     Returns how many buckets are done, and how many bytes of out. norm: MAX or L2; kind: none with a table. Most vectors
     are nothing else, and all lengths in here are known when the machine code is made.
@@ -144,17 +143,17 @@ def encode_blocks(
         begin = place * bucket
         if begin + bucket > x.size:
             return place, at
-        size = _norm_of_blocks(x, bits, begin, bucket, norm)
+        size = norm_of_blocks(x, bits, begin, bucket, norm)
         norms[place] = size
         if size == f32(0):
             continue
-        if not _ordinary(size):
+        if not ordinary(size):
             return place, at
         for here in range(begin, begin + bucket, 512):
             for line in range(0, 512, 16):
                 fetch_soon(bits, i64(here + max(bucket, AHEAD) + line))
             base = start + u64(here >> 2) * GAMMA
-            _rounded(
+            rounded(
                 bits, here, base, kind, width, steps, size, levels, strides, draws, halves, symbols, out, at
             )  # fmt: skip
             at += 64 * width
@@ -162,52 +161,7 @@ def encode_blocks(
 
 
 @kernel
-def relay_blocks(
-    data: Array, told: Array, told_width: int, told_steps: int, scale: Any, share: Any, base: Array, bucket: int,
-    norm: int, width: int, steps: int, levels: Array, start: Any, strides: Array, draws: Array, halves: Array,
-    room: Array, room_bits: Array, symbols: Array, norms: Array, out: Array,
-) -> Any:  # fmt: skip
-    """`encode_blocks` of the vector that `decode_blocks` gives with a base; all levels are UNIFORM.
-
-    told: the norms in data. room, room_bits: the same memory as float32 and uint32, for a bucket.
-    """
-    at, found, told_nibbles = 0, 0, told_width == 4
-    for place in range(norms.size):
-        begin, before = place * bucket, found
-        if begin + bucket > base.size:
-            return place, at, before
-        for line in range(0, bucket, 16):
-            fetch_soon(base, i64(begin + max(bucket, AHEAD) + line))
-        if told[place] == f32(0):
-            for j in range(bucket):
-                room[j] = base[begin + j] * share
-        else:
-            for block in range(0, bucket, 512):
-                if not told_nibbles:
-                    unpack_block(data[found : found + 64 * told_width], told_width, symbols)
-                some, first = (data, found) if told_nibbles else (symbols, 0)
-                values_of(
-                    some, first, 512, told_nibbles, UNIFORM, told_width, told_steps, told[place], levels, scale, True,
-                    share, base, begin + block, room, block,
-                )  # fmt: skip
-                found += 64 * told_width
-        size = _norm_of_blocks(room, room_bits, 0, bucket, norm)
-        norms[place] = size
-        if size == f32(0):
-            continue
-        if not _ordinary(size):
-            return place, at, before
-        for block in range(0, bucket, 512):
-            words = start + u64((begin + block) >> 2) * GAMMA
-            _rounded(
-                room_bits, block, words, UNIFORM, width, steps, size, levels, strides, draws, halves, symbols, out, at
-            )  # fmt: skip
-            at += 64 * width
-    return norms.size, at, found
-
-
-@kernel
-def encode(
+def encode_apart(
     x: Array, bits: Array, bucket: int, norm: int, clip: float, kind: int, width: int, steps: int, levels: Array,
     gaps: Array, start: Any, strides: Array, words: Array, draws: Array, halves: Array, room: Array, room_bits: Array,
     sums: Array, symbols: Array, norms: Array, out: Array, packed: bool, done: int, at: int,
@@ -272,12 +226,47 @@ def encode(
     return fill
 
 
+@inline
+def _present(norms: Array, bucket: int, d: int) -> int:
+    """Coordinates of the buckets whose norm is not 0."""
+    count = 0
+    for place in range(norms.size):
+        count += min(bucket, d - place * bucket) if norms[place] != f32(0) else 0
+    return count
+
+
+@kernel
+def encode(
+    x: Array, bits: Array, bucket: int, norm: int, clip: float, kind: int, width: int, steps: int, levels: Array,
+    gaps: Array, start: Any, strides: Array, words: Array, draws: Array, halves: Array, room: Array, room_bits: Array,
+    sums: Array, symbols: Array, norms: Array, out: Array,
+) -> int:  # fmt: skip
+    """Norms, and all symbols packed in out; returns how many they are. Scratch as in `encode_apart`."""
+    place = at = 0
+    if words.size == 0 and bucket % 512 == 0 and norm <= L2 and kind < TABLE:
+        place, at = encode_blocks(
+            x, bits, bucket, norm, kind, width, steps, levels, start, strides, draws, halves, symbols, norms, out
+        )  # fmt: skip
+    if place == norms.size:
+        return at * 8 // width
+    waiting = encode_apart(
+        x, bits, bucket, norm, clip, kind, width, steps, levels, gaps, start, strides, words, draws, halves, room,
+        room_bits, sums, symbols, norms, out, True, place, at,
+    )  # fmt: skip
+    count = _present(norms, bucket, x.size)
+    pack_tail(symbols, waiting, width, out, (count - waiting) * width // 8)
+    return count
+
+
 @kernel
 def decode_blocks(
     data: Array, norms: Array, bucket: int, kind: int, width: int, steps: int, levels: Array, symbols: Array,
     scale: Any, adding: bool, share: Any, base: Array, out: Array,
-) -> None:  # fmt: skip
-    """As `decode` for the buckets that are whole blocks of 512, which norms are those of; all are packed in data."""
+) -> int:  # fmt: skip
+    """As `decode_apart` for the buckets that are whole blocks of 512, which norms are those of; all are packed in data.
+
+    Returns how many bytes of data these take.
+    """
     at, nibbles = 0, width == 4 and kind < TABLE
     for place in range(norms.size):
         begin = place * bucket
@@ -297,10 +286,11 @@ def decode_blocks(
                 out, here,
             )  # fmt: skip
             at += 64 * width
+    return at
 
 
 @kernel
-def decode(
+def decode_apart(
     data: Array, blocks: int, tail: Array, norms: Array, bucket: int, kind: int, width: int, steps: int,
     levels: Array, symbols: Array, values: Array, scale: Any, adding: bool, share: Any, base: Array, out: Array,
 ) -> None:  # fmt: skip
@@ -342,3 +332,26 @@ def decode(
                     out[begin + j] = base[begin + j] * share + scale * values[j] if adding else values[j]
             at += count
             begin += count
+
+
+@kernel
+def decode(
+    data: Array, norms: Array, bucket: int, kind: int, width: int, steps: int, levels: Array, symbols: Array,
+    tail: Array, values: Array, scale: Any, adding: bool, share: Any, base: Array, out: Array,
+) -> None:  # fmt: skip
+    """`decode_apart`, and before it `decode_blocks` where buckets are whole blocks. tail: scratch for 511 symbols."""
+    whole = at = 0
+    if bucket % 512 == 0:
+        whole = out.size // bucket
+        at = decode_blocks(
+            data, norms[:whole], bucket, kind, width, steps, levels, symbols, scale, adding, share, base, out
+        )  # fmt: skip
+    if whole == norms.size:
+        return
+    done = whole * bucket
+    count = _present(norms[whole:], bucket, out.size - done)
+    unpack_tail(data, at + count // 512 * 64 * width, width, count % 512, tail)
+    decode_apart(
+        data[at:], count // 512, tail[: count % 512], norms[whole:], bucket, kind, width, steps, levels, symbols,
+        values, scale, adding, share, base[done:], out[done:],
+    )  # fmt: skip
