@@ -133,11 +133,11 @@ class BucketQuantiser(Compressor):
         bucket, levels, (norm, clip) = min(self.bucket, d), self._levels, self._norm
         head = 4 * -(-d // bucket)
         data = np.empty(head + (d * levels.width + 7) // 8 + bitpack.SPARE, np.uint8)
-        place = symbols = 0
+        heads, place, symbols = data[:head].view(">f4"), 0, 0
         for step in steps:
             here = words.behind(place * bucket // 4) if place else words
             norms, count = step(bucket, norm, clip, levels, here, data[head + symbols * levels.width // 8 :])
-            data[4 * place : 4 * (place + norms.size)] = norms.astype(">f4").view(np.uint8)
+            heads[place : place + norms.size] = norms
             place, symbols = place + norms.size, symbols + count
         n_bits = 8 * head + symbols * levels.width
         data = data[: (n_bits + 7) // 8 + bitpack.SPARE]
@@ -189,7 +189,7 @@ class BucketQuantiser(Compressor):
         head = 32 * -(-d // bucket)
         data, start, _ = reader.raw()
         reader.need(head)
-        norms = streams.checked_norms(bitpack.unpack(data, start, 32, head // 32))
+        norms = streams.norms_at(data, start, head // 32)
         body = quantise.present(norms, bucket, d) * width
         reader.took(1, head + body)
         reader.aside("norms, float32", norms, head)

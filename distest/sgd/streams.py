@@ -17,6 +17,7 @@ from distest.kernels import bitpack, planes, quantise
 from distest.kernels.quantise import Levels
 
 StreamCode = Literal["dense", "rans"]
+_WRONG = "a norm is negative or not finite"
 
 
 def pack(norms: NDArray[np.float32], symbols: NDArray[np.uint8], levels: Levels, code: StreamCode) -> Messages:
@@ -69,5 +70,15 @@ def _rans(parts: BitReader, count: int, code: Rans) -> NDArray[np.uint8]:
 def checked_norms(patterns: NDArray[np.uint64]) -> NDArray[np.float32]:
     """Norms from their bits. Raises WireError for one that is negative, infinite or no number."""
     if bool((patterns >= np.uint64(0x7F800000)).any()):
-        raise WireError("a norm is negative or not finite")
+        raise WireError(_WRONG)
     return patterns.astype(np.uint32).view(np.float32)
+
+
+def norms_at(data: NDArray[np.uint8], at: int, count: int) -> NDArray[np.float32]:
+    """`count` norms from bit `at` on, which are there. Raises WireError as `checked_norms` does."""
+    if at % 8:
+        return checked_norms(bitpack.unpack(data, at, 32, count))
+    patterns = data[at // 8 : at // 8 + 4 * count].view(">u4").astype(np.uint32)
+    if int(patterns.max(initial=0)) >= 0x7F800000:
+        raise WireError(_WRONG)
+    return patterns.view(np.float32)

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from distest.bits import BitReader, Lengths, Messages, Words
 from distest.errors import DistestError, ModelError, PartyError
 from distest.wire.board import Board, Chunk, Post, block_digest, transcript_digest, turn_digest
-from distest.wire.heard import ROW_BITS, Heard, as_rows, by_owner, packed, unpacked
+from distest.wire.heard import ROW_BITS, Heard, Row, as_rows, by_owner, packed, unpacked
 from distest.wire.ledger import Ledger
 from distest.wire.routes import routes
 from distest.wire.rules import Rules
@@ -120,11 +120,12 @@ class Channel:
         once for each of its edges, so that one without readers costs nothing.
         """
         self._admit(turn)
-        rows, told = [], []
+        rows: list[Row] = []
+        told: list[Chunk] = []
         for party, owner, chunk in self._swapped(turn, speak):
             _, entry = self._hear(turn, 0, range(party, party + 1), chunk, _untold(partial(hear, party, owner)))
             if owner in self.hosted:
-                rows.append((party, owner, entry.n_bits, entry.side, *np.frombuffer(entry.digest, np.int64)))
+                rows.append(Row(party, owner, entry.n_bits, entry.side, entry.digest))
                 told.append(chunk)
         self._book_peers(turn, rows, told)
 
@@ -260,7 +261,7 @@ class Channel:
             if here in there:
                 yield party, owner, next(arrived[home[party]])
 
-    def _book_peers(self, turn: Turn, rows: list[tuple[int, ...]], told: list[Chunk]) -> None:
+    def _book_peers(self, turn: Turn, rows: list[Row], told: list[Chunk]) -> None:
         """Lengths and digests of all messages, and their bits if they are kept, on the referee's rank."""
         where = routes(turn, self.parties, self._transport.size)
         gathered = self._transport.gather(as_rows(rows), [ROW_BITS * count for count in where.owned])
@@ -271,20 +272,22 @@ class Channel:
             kept = self._transport.swap([told, *elsewhere], cuts or [0] * self._transport.size)
         if gathered is None:
             return
-        table = by_owner(gathered)[where.order]
-        n_bits, side = table[:, 2], table[:, 3]
-        self._transport.wire_bytes += int(((n_bits + 7) // 8 + HEADER_BYTES) @ where.travels)
-        charged = n_bits
+        found = by_owner(gathered)
+        table = [found[i] for i in where.order]
+        self._transport.wire_bytes += sum(
+            ((row.n_bits + 7) // 8 + HEADER_BYTES) * ranks for row, ranks in zip(table, where.travels, strict=True)
+        )
         if turn.readers == "neighbours":
-            readers = np.array([len(turn.edges.readers.get(a, ())) for a in turn.speakers])
-            charged, side = n_bits * readers, side * readers
-            self.ledger.book_edges(turn.edges, dict(zip(turn.speakers, map(int, n_bits), strict=True)))
-        by_party = np.bincount(table[:, 0], weights=charged, minlength=self.parties).astype(np.int64)
-        lengths = by_party[turn.speakers.start : turn.speakers.stop : turn.speakers.step]
-        longest = int(n_bits.max(initial=0))
-        self.ledger.book(turn, turn.speakers, lengths, int(lengths.sum()), longest, int(side.sum()))
+            self.ledger.book_edges(turn.edges, {row.party: row.n_bits for row in table})
+        lengths, side = dict.fromkeys(turn.speakers, 0), 0
+        for row in table:
+            readers = len(turn.edges.readers.get(row.party, ())) if turn.readers == "neighbours" else 1
+            lengths[row.party] += readers * row.n_bits
+            side += readers * row.side
+        each, longest = np.array([*lengths.values()], np.int64), max((row.n_bits for row in table), default=0)
+        self.ledger.book(turn, turn.speakers, each, sum(lengths.values()), longest, side)
         pieces = [chunk for chunks in kept for chunk in chunks]
-        self._close(turn, [row[4:].tobytes() for row in table], tuple(pieces[i] for i in where.order) if pieces else ())
+        self._close(turn, [row.digest for row in table], tuple(pieces[i] for i in where.order) if pieces else ())
 
     def _announced(self, turn: Turn, speak: Callable[[], Words | Messages], messages: range) -> Chunk:
         """What the referee says, on every rank."""

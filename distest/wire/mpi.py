@@ -5,6 +5,8 @@ import mpi4py
 mpi4py.rc.threads = False  # one thread a rank: faster collectives, nothing here needs more
 
 import sys  # noqa: E402
+from array import array  # noqa: E402
+from itertools import accumulate  # noqa: E402
 from typing import Any  # noqa: E402
 
 import numpy as np  # noqa: E402
@@ -48,55 +50,57 @@ class Mpi(Transport):
         everything = np.empty(sum(n_bytes), np.uint8)
         self._comm.Gatherv(letter, (everything, n_bytes))
         self.wire_bytes += sum(n_bytes[1:])
-        return [_opened(found) for found in np.split(everything, np.cumsum(n_bytes)[:-1])]
+        ends = list(accumulate(n_bytes))
+        return [_opened(everything[end - size : end]) for end, size in zip(ends, n_bytes, strict=True)]
 
     def _gather(self, chunk: Chunk) -> list[Chunk] | None:
-        mine = np.array([chunk.n_bits], np.int64)
+        mine = _numbers([chunk.n_bits])
         if self.rank != 0:
             self._comm.Gather(mine, None)
             self._comm.Gatherv(chunk.payload, None)
             return None
-        n_bits = np.zeros(self.size, np.int64)
+        n_bits = _room(self.size)
         self._comm.Gather(mine, n_bits)
-        n_bytes = (n_bits + 7) // 8
-        everything = np.empty(int(n_bytes.sum()) + bitpack.SPARE, np.uint8)
+        n_bytes = _bytes_of(n_bits)
+        everything = np.empty(sum(n_bytes) + bitpack.SPARE, np.uint8)
         self._comm.Gatherv(chunk.payload, (everything[: everything.size - bitpack.SPARE], n_bytes))
-        self.wire_bytes += int(n_bytes[1:].sum()) + HEADER_BYTES * (self.size - 1)
+        self.wire_bytes += sum(n_bytes[1:]) + HEADER_BYTES * (self.size - 1)
         return _cut(everything, n_bits, n_bytes)
 
     def allgather(self, chunk: Chunk) -> list[Chunk]:
-        n_bits = np.zeros(self.size, np.int64)
-        self._comm.Allgather(np.array([chunk.n_bits], np.int64), n_bits)
-        n_bytes = (n_bits + 7) // 8
-        everything = np.empty(int(n_bytes.sum()) + bitpack.SPARE, np.uint8)
-        self._comm.Allgatherv(chunk.payload, (everything[: everything.size - bitpack.SPARE], n_bytes))
-        self.wire_bytes += (int(n_bytes.sum()) + HEADER_BYTES * self.size) * (self.size - 1)
+        n_bits = _room(self.size)
+        self._comm.Allgather(_numbers([chunk.n_bits]), n_bits)
+        n_bytes = _bytes_of(n_bits)
+        total = sum(n_bytes)
+        everything = np.empty(total + bitpack.SPARE, np.uint8)
+        self._comm.Allgatherv(chunk.payload, (everything[:total], n_bytes))
+        self.wire_bytes += (total + HEADER_BYTES * self.size) * (self.size - 1)
         return _cut(everything, n_bits, n_bytes)
 
     def swap(self, parts: list[list[Chunk]], expected: list[int]) -> list[list[Chunk]]:
-        lengths = [np.empty(count if rank != self.rank else 0, np.int64) for rank, count in enumerate(expected)]
+        lengths = [_room(count if rank != self.rank else 0) for rank, count in enumerate(expected)]
+        heads = self._into(lengths)
+        leaving = self._out([_numbers([c.n_bits for c in chunks]) for chunks in parts])
         sent = [
             chunks[0].payload if len(chunks) == 1 else np.concatenate([_NO_BYTES, *(c.payload for c in chunks)])
             for chunks in parts
         ]
-        heads = self._into(lengths)
-        leaving = self._out([np.array([c.n_bits for c in chunks], np.int64) for chunks in parts])
         leaving += self._out(sent)  # right behind their lengths, so that who waits for those finds the rest
         MPI.Request.Waitall(heads)
-        n_bytes = [(n_bits + 7) // 8 for n_bits in lengths]
-        arrived = [np.empty(int(count.sum()) + bitpack.SPARE, np.uint8) for count in n_bytes]
-        MPI.Request.Waitall(leaving + self._into([room[: room.size - bitpack.SPARE] for room in arrived]))
+        n_bytes = [_bytes_of(n_bits) for n_bits in lengths]
+        arrived = [np.empty(sum(each) + bitpack.SPARE if each else 0, np.uint8) for each in n_bytes]
+        MPI.Request.Waitall(leaving + self._into([room[: -bitpack.SPARE] for room in arrived]))
         found = [_cut(*each) for each in zip(arrived, lengths, n_bytes, strict=True)]
         found[self.rank] = parts[self.rank]
         return found
 
     def _into(self, rooms: list[Any]) -> list[MPI.Request]:
         """A message of each other rank into its room; none where there is no room."""
-        return [self._comm.Irecv(room, rank) for rank, room in enumerate(rooms) if rank != self.rank and room.size]
+        return [self._comm.Irecv(room, rank) for rank, room in enumerate(rooms) if rank != self.rank and len(room)]
 
     def _out(self, sent: list[Any]) -> list[MPI.Request]:
         """sent[r] to rank r; no message where there is nothing, none to oneself."""
-        return [self._comm.Isend(data, rank) for rank, data in enumerate(sent) if rank != self.rank and data.size]
+        return [self._comm.Isend(data, rank) for rank, data in enumerate(sent) if rank != self.rank and len(data)]
 
     def broadcast(self, chunk: Chunk | None) -> Chunk:
         n_bits = np.array([chunk.n_bits if chunk is not None else 0], np.int64)
@@ -156,9 +160,22 @@ def _opened(letter: NDArray[np.uint8]) -> Chunk:
     return Chunk(letter[HEADER_BYTES:], int.from_bytes(letter[:HEADER_BYTES].tobytes(), sys.byteorder))
 
 
-def _cut(everything: NDArray[np.uint8], n_bits: NDArray[np.int64], n_bytes: NDArray[np.int64]) -> list[Chunk]:
+def _numbers(values: list[int]) -> "array[int]":
+    """Integers of 64 bits as MPI takes them: sooner made of Python's, and read as such, than an array of numpy."""
+    return array("q", values)
+
+
+def _room(count: int) -> "array[int]":
+    """Room for so many of them."""
+    return array("q", bytes(8 * count))
+
+
+def _bytes_of(n_bits: "array[int]") -> list[int]:
+    """How many bytes chunks take."""
+    return [(bits + 7) // 8 for bits in n_bits]
+
+
+def _cut(everything: NDArray[np.uint8], n_bits: "array[int]", n_bytes: list[int]) -> list[Chunk]:
     """The chunks that lie end to end in `everything`, not copied: what follows one serves as its spare bytes."""
-    if len(n_bits) == 1:
-        return [Chunk(everything, int(n_bits[0]))]
-    starts = np.cumsum(n_bytes) - n_bytes
-    return [Chunk(everything[start:], int(bits)) for bits, start in zip(n_bits, starts, strict=True)]
+    ends = accumulate(n_bytes)
+    return [Chunk(everything[end - size :], bits) for end, size, bits in zip(ends, n_bytes, n_bits, strict=True)]

@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 import numpy as np
-from numpy.typing import NDArray
 
 from distest.wire.turn import Edges, Readers, Turn, homes, reached
 
@@ -17,13 +16,13 @@ class Routes:
     """Where the messages of `turn.pairs` go, in this order.
 
     home: the rank of each party. ranks: `reached`. order: places in this order among all messages by the rank of their
-    owner. travels: how many ranks each message goes to, int64. owned: messages by the rank of their owner.
+    owner. travels: how many ranks each message goes to. owned: messages by the rank of their owner.
     """
 
     home: list[int]
     ranks: dict[tuple[int, int], set[int]]
-    order: NDArray[np.int64]
-    travels: NDArray[np.int64]
+    order: list[int]
+    travels: list[int]
     owned: list[int]
 
 
@@ -37,6 +36,6 @@ def _routes(readers: Readers, speakers: range, edges: Edges, parties: int, size:
     home, turn = homes(parties, size), Turn(0, speakers, readers, edges)
     ranks = reached(turn, home)
     owners = np.array([home[b] for _, b in ranks], np.int64)
-    travels = np.array([len(there - {home[a]}) for (a, _), there in ranks.items()], np.int64)
-    owned = np.bincount(owners, minlength=size).tolist()
-    return Routes(home, ranks, np.argsort(np.argsort(owners, kind="stable")), travels, owned)
+    order = np.argsort(np.argsort(owners, kind="stable")).tolist()
+    travels = [len(there - {home[a]}) for (a, _), there in ranks.items()]
+    return Routes(home, ranks, order, travels, np.bincount(owners, minlength=size).tolist())
