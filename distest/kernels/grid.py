@@ -1,4 +1,4 @@
-"""Vectors told as their change on a grid: what LAQ's compressor does to every gradient, in one pass.
+"""Vectors told as their change on a grid: what LAQ's compressor does to every gradient, in one call.
 
 A block of coordinates has a radius R, the largest magnitude of its changes c, and the points R (2 l / (points - 1) - 1)
 for l = 0..points - 1; a coordinate takes the nearest, l = floor((c + R) (points - 1) / (2 R) + 1/2). Changes are
@@ -27,11 +27,19 @@ def told(new: Floats, memory: Floats, block: int, points: int) -> Told:
     """
     if not worth_compiling(new.size):
         return _told_plainly(new, memory, block, points)
-    d = new.size
-    radii, symbols, vector = np.empty(-(-d // block), np.float32), np.empty(d, np.uint8), np.empty(d, np.float32)
-    room = np.empty((2, CHUNK + quantise.LANES))
+    radii, symbols, vector, room = _room(new.size, block)
     size, lost, count = jitted("grid").told(new, memory, vector, block, points - 1, radii, symbols, room)
     return radii, symbols[:count], vector, size, lost
+
+
+def weighed(new: Floats, memory: Floats, block: int, points: int) -> NDArray[np.float64]:
+    """The two sums of `told` for each row of new and memory, both (n, d), as float64 (n, 2): for who may be silent."""
+    if not worth_compiling(new.size):
+        return np.array([_told_plainly(*rows, block, points)[3:] for rows in zip(new, memory, strict=True)])
+    out = np.empty((len(new), 2))
+    radii, symbols, vector, room = _room(new.shape[1], block)
+    jitted("grid").weighed(new, memory, vector, block, points - 1, radii, symbols, room, out)
+    return out
 
 
 def values(radii: Floats, symbols: Bytes, block: int, points: int, d: int) -> Floats:
@@ -47,6 +55,12 @@ def values(radii: Floats, symbols: Bytes, block: int, points: int, d: int) -> Fl
 def present(radii: Floats, block: int, d: int) -> int:
     """Coordinates of the blocks whose radius is not 0."""
     return d - int((radii == 0).sum()) * block + (block * radii.size - d if radii[-1] == 0 else 0)
+
+
+def _room(d: int, block: int) -> tuple[Floats, Bytes, Floats, NDArray[np.float64]]:
+    """Radii, symbols, the memory after them and scratch, all unset."""
+    radii, symbols, vector = np.empty(-(-d // block), np.float32), np.empty(d, np.uint8), np.empty(d, np.float32)
+    return radii, symbols, vector, np.empty((2, CHUNK + quantise.LANES))
 
 
 def _told_plainly(new: Floats, memory: Floats, block: int, points: int) -> Told:

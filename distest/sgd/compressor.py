@@ -2,17 +2,20 @@
 
 import math
 from abc import ABC, abstractmethod
+from collections.abc import Sequence
 from typing import ClassVar, Literal
 
 import numpy as np
+from numpy.typing import NDArray
 
 from distest.bits import BitReader, Messages
 from distest.coins import Coins, PublicCoins
 from distest.sgd.blend import Blend, Held
-from distest.sgd.news import News, square
+from distest.sgd.news import News, squares
 from distest.sgd.problem import Vector
 
 CoinUse = Literal["none", "public"]
+Matrix = NDArray[np.float32]
 
 
 class Compressor(ABC):
@@ -47,12 +50,19 @@ class Compressor(ABC):
         """As `encode` of the sum, to the same bits, perhaps sooner; the sum is asked for nowhere else."""
         return self.encode(blend.vector(), worker, coins)
 
-    def news(self, new: Vector, memory: Vector, worker: int, coins: Coins) -> News:
-        """What the message of new - memory will say to a reader with this memory: for who may yet be silent."""
-        message = self.encode(new - memory, worker, coins)
-        told = self.decode(BitReader(message.data, message.n_bits), new.size, worker, coins.public)
-        vector = memory + told
-        return News(square(told), vector, square(new - vector), lambda: message)
+    def news(self, new: Sequence[Vector], memory: Matrix, workers: range, coins: Coins) -> News:
+        """What the messages of new[i] - memory[i] will say to readers with these memories: for who may yet be silent.
+
+        new: of each worker, n in all. memory: (n, d).
+        """
+        said = [self.encode(x - known, w, coins) for x, known, w in zip(new, memory, workers, strict=True)]
+        read = [
+            self.decode(BitReader(message.data, message.n_bits), x.size, w, coins.public)
+            for message, x, w in zip(said, new, workers, strict=True)
+        ]
+        after = [known + told for known, told in zip(memory, read, strict=True)]
+        lost = squares([x - vector for x, vector in zip(new, after, strict=True)])
+        return News(squares(read), lost, after.__getitem__, said.__getitem__)
 
     def fill(self, reader: BitReader, worker: int, coins: PublicCoins, out: Vector) -> None:
         """Read one message as `decode` does; out = what it says about so many coordinates, perhaps sooner."""

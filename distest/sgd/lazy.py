@@ -9,11 +9,13 @@ from dataclasses import dataclass, field
 from typing import Any, ClassVar, Literal
 
 import numpy as np
+from numpy.typing import NDArray
 
 from distest.bits import BitReader, Messages, close, inside
 from distest.coins import Coins
 from distest.errors import DivergedError, ModelError, UsageError
 from distest.sgd import theory
+from distest.sgd.ahead import ahead
 from distest.sgd.compressor import Compressor
 from distest.sgd.compressors.identity import Identity
 from distest.sgd.innovation import Innovation, Remembered
@@ -24,10 +26,11 @@ from distest.sgd.news import News
 from distest.sgd.oracle import Oracle
 from distest.sgd.problem import Problem, Vector
 from distest.sgd.rule import Rule
-from distest.sgd.state import State
+from distest.sgd.state import State, side_by_side
 from distest.sgd.theory import Smoothness
 
 CLOCK, LOST, SPOKEN, FORCED, ASKED, DEAD = range(6)  # places in the notes of a worker
+NOTES = 6
 SILENT = Messages.of_symbols(np.zeros(1, np.uint8), 1)
 SPEAKS = Messages.of_symbols(np.ones(1, np.uint8), 1)
 
@@ -126,10 +129,10 @@ class Lazy(Method):
 
     def figures(self, state: State, total: Total) -> dict[str, Any]:
         """uploads; those that the clock forced, as a share; checks in which the slack alone allowed silence, as one."""
-        rows = [np.zeros(6), *state.notes.get("lazy", {}).values()]
+        rows = [np.zeros(NOTES), *state.notes.get("lazy", {}).values()]
         _, _, spoken, forced, asked, dead = total(np.sum(rows, axis=0).astype(np.int64)).tolist()
         found = {"uploads": spoken, "uploads_forced": forced / max(1, spoken), "xi_halved": self._halved(state)}
-        return found | ({"checks_dead": dead / max(1, asked)} if self._slack(1.0) else {})
+        return found | ({"checks_dead": dead / max(1, asked)} if self._slack(np.ones(1)).any() else {})
 
     # ---- what a file of a method may say otherwise
 
@@ -140,17 +143,20 @@ class Lazy(Method):
         bound = self._bound(state, rule, link)
         view = state.shared.get("view", state.x)
 
-        def encode(worker: int) -> Messages:
+        def made(workers: range) -> list[Messages]:
             assert oracle is not None  # somebody speaks
-            gradient = self._gradient(state, oracle, worker, view)
-            news = code.news(gradient, memories.of(worker), worker, here)
-            size, kept = self._size(state, oracle, worker, gradient, news)
-            if not self._fires(state, worker, size, news, bound, everyone, link.workers):
-                return SILENT
-            memories.said(worker, news.vector)
-            for what, vector in kept.items():
-                state.own.setdefault(what, {})[worker] = vector
-            return news.message() if everyone else Messages.one([SPEAKS, news.message()])
+            gradients = [self._gradient(state, oracle, worker, view) for worker in workers]
+            news = code.news(gradients, memories.of(workers), workers, here)
+            sizes, kept = self._sizes(state, oracle, workers, gradients, news)
+            speaks = self._fires(state, link, workers, sizes, news.lost, bound, everyone)
+            messages = [SILENT] * len(workers)
+            for place in np.flatnonzero(speaks).tolist():
+                memories.said(workers[place], news.vector(place))
+                for what, vectors in kept.items():
+                    state.own.setdefault(what, {})[workers[place]] = vectors[place]
+                message = news.message(place)
+                messages[place] = message if everyone else Messages.one([SPEAKS, message])
+            return messages
 
         def decode(worker: int, reader: BitReader) -> None:
             if everyone:
@@ -164,18 +170,18 @@ class Lazy(Method):
             memories.table[worker] = code.read(parts, memories.table[worker], worker, here.public)
             close(reader, parts)
 
-        link.up(encode, decode)
+        link.up(ahead(made, link.channel.hosted, state.x.size), decode)
         state.shared.pop("full", None)
 
-    def _size(
-        self, state: State, oracle: Oracle, worker: int, gradient: Vector, news: News
-    ) -> tuple[float, dict[str, Vector]]:
-        """How large the news is, squared; and what the worker keeps, by name, where it speaks."""
-        return news.size, {}
+    def _sizes(
+        self, state: State, oracle: Oracle, workers: range, gradients: list[Vector], news: News
+    ) -> tuple[NDArray[np.float64], dict[str, list[Vector]]]:
+        """How large the news of each is, squared; and what each keeps, by name, where it speaks."""
+        return news.sizes, {}
 
-    def _slack(self, lost: float) -> float:
-        """What is added to T. lost: e + e', the squared errors of the news and of what was said last."""
-        return 0.0
+    def _slack(self, lost: NDArray[np.float64]) -> NDArray[np.float64]:
+        """What is added to T for each worker. lost: e + e', the squared errors of its news and of what it said last."""
+        return np.zeros_like(lost)
 
     def _tell(self, state: State, link: Link, before: Vector, here: Coins) -> None:
         """The server says x."""
@@ -197,7 +203,7 @@ class Lazy(Method):
         return 0 if self.start == "full" else self.depth if self.trigger else 1
 
     def _remembered(self, state: State, link: Link) -> Remembered:
-        return Remembered(state, link.workers, link.hosts_server, 1.0 if self.start == "paper" else 0.0)
+        return Remembered(state, link, 1.0 if self.start == "paper" else 0.0)
 
     def _moves(self, state: State) -> Moves:
         return Moves(state, self.depth)
@@ -215,30 +221,40 @@ class Lazy(Method):
         return gradient
 
     def _fires(
-        self, state: State, worker: int, size: float, news: News, bound: float, everyone: bool, workers: int
-    ) -> bool:
-        """Whether a worker speaks; takes notes."""
-        if not math.isfinite(size):
+        self,
+        state: State,
+        link: Link,
+        workers: range,
+        sizes: NDArray[np.float64],
+        lost: NDArray[np.float64],
+        bound: float,
+        everyone: bool,
+    ) -> NDArray[np.bool_]:
+        """Which workers speak; takes notes."""
+        if not np.isfinite(sizes).all():
+            place = int(np.isfinite(sizes).argmin())
             raise DivergedError(
-                f"{self.name}: the news of worker {worker} at step {state.step} are no finite numbers; "
+                f"{self.name}: the news of worker {workers[place]} at step {state.step} are no finite numbers; "
                 "try a smaller --rate"
             )
-        rows = state.notes.setdefault("lazy", {})
-        notes = rows[worker] if worker in rows else rows.setdefault(worker, np.zeros(6))
-        slack = self._slack(news.lost + notes.item(LOST))
-        if not everyone:
-            notes[ASKED] += 1
-            if slack >= size > 0:
-                notes[DEAD] += 1
-        rule = everyone or size > bound + slack
-        if not rule and not (self.clock and notes.item(CLOCK) >= self.clock):
-            notes[CLOCK] += 1
-            return False
-        notes[SPOKEN] += 1
-        notes[FORCED] += not rule
-        notes[LOST] = news.lost
-        notes[CLOCK] = self.clock * worker // workers if self.stagger and state.step == 0 else 0
-        return True
+        hosted = link.channel.hosted
+        notes = side_by_side(state.notes.setdefault("lazy", {}), hosted, NOTES)
+        mine = notes[workers.start - hosted.start : workers.stop - hosted.start].T
+        slack = self._slack(lost + mine[LOST])
+        if everyone:
+            by_rule = np.ones(len(workers), bool)
+        else:
+            by_rule = sizes > bound + slack
+            mine[ASKED] += 1
+            mine[DEAD] += (slack >= sizes) & (sizes > 0)
+        speaks = by_rule | (mine[CLOCK] >= self.clock) if self.clock else by_rule
+        mine[SPOKEN] += speaks
+        mine[FORCED] += speaks & ~by_rule
+        mine[LOST, speaks] = lost[speaks]
+        mine[CLOCK] += 1
+        late = self.stagger and state.step == 0
+        mine[CLOCK, speaks] = (self.clock * np.array(workers) // link.workers)[speaks] if late else 0
+        return speaks
 
     def _halved(self, state: State) -> int:
         """How often xi has been halved."""

@@ -8,6 +8,8 @@ from numpy.typing import NDArray
 
 from distest.sgd.problem import Tensor, Vector
 
+Array = NDArray[Any]
+
 
 @dataclass(slots=True)
 class State:
@@ -41,3 +43,16 @@ class State:
         """Count a message of a worker that lives here by the rule of a paper, to the nearest bit."""
         if n_bits is not None:
             self.paper_bits = (self.paper_bits or 0) + round(n_bits)
+
+
+def side_by_side(kept: dict[int, Array], workers: range, width: int, first: float = 0.0, dtype: Any = float) -> Array:
+    """The arrays of some workers, by worker, as rows of one array, (workers, width): what is written there is written
+    to them. Those that are missing are made, every number of them `first`.
+    """
+    rows: Array | None = kept[workers.start].base if workers.start in kept else None
+    if rows is None or rows.shape != (len(workers), width):  # at the start, or from a checkpoint
+        rows = np.full((len(workers), width), first, dtype)
+        for worker, array in kept.items():
+            rows[worker - workers.start] = array
+        kept.update(zip(workers, rows, strict=True))
+    return rows

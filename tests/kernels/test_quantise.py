@@ -173,9 +173,11 @@ def test_a_sum_is_coded_in_one_pass_as_it_is_in_two(monkeypatch: pytest.MonkeyPa
             out, again = np.zeros((2, d + bitpack.SPARE), np.uint8)
             kept = quantise.encode(total, bucket, norm, 2.5, levels, words(True), out)
 
-            def job(read: Levels = read, levels: Levels = levels, told: Any = (data, norms), out: Any = again) -> Any:
+            def job(
+                read: Levels = read, levels: Levels = levels, codes: Any = data, scales: Any = norms, out: Any = again
+            ) -> Any:
                 found, count = quantise.relay(
-                    *told, read, 0.25, 0.25, base, bucket, norm, 2.5, levels, words(True), out
+                    codes, scales, read, 0.25, 0.25, base, bucket, norm, 2.5, levels, words(True), out
                 )  # fmt: skip
                 return found.tobytes(), count, out.tobytes()
 

@@ -201,10 +201,10 @@ def test_errors_are_at_most_half_a_gap_of_the_block(grid: Any, points: int, bloc
 
 def test_an_innovation_of_nothing_is_a_radius_alone() -> None:
     x = np.arange(5, dtype=np.float32)
-    news = Innovation(LaqGrid()).news(x, x, 0, from_seed(0)[0])
-    assert news.message().n_bits == 32
-    assert (news.vector == x).all()
-    assert news.lost == 0
+    news = Innovation(LaqGrid()).news([x], x[None], range(1), from_seed(0)[0])
+    assert news.message(0).n_bits == 32
+    assert (news.vector(0) == x).all()
+    assert news.lost[0] == 0
 
 
 @pytest.mark.parametrize("shape", [(40, 6), (6, 40), (5, 5)])
@@ -264,8 +264,8 @@ def test_lasg_saves_uploads_where_lag_saves_none_on_batches() -> None:
 def test_a_memory_of_what_travels_whole_is_the_vector_to_the_bit(dtype: Any) -> None:
     code, coins = Innovation(Identity()), from_seed(1)[0]
     new, memory = np.array([0.1, 1e-9, -3.0], dtype), np.array([1e7, 1.0, 1 / 3], dtype)
-    news = code.news(new, memory, 0, coins)
-    message = news.message()
+    news = code.news([new], memory[None], range(1), coins)
+    message = news.message(0)
     assert message.n_bits == 3 * 8 * new.itemsize
     read = code.read(BitReader(message.data, message.n_bits), memory, 0, coins.public)
-    assert read.tobytes() == new.tobytes() == news.vector.tobytes()
+    assert read.tobytes() == new.tobytes() == news.vector(0).tobytes()

@@ -1,4 +1,4 @@
-"""numba loop of `distest.kernels.grid`: change, radius, place on the grid, the memory after it and two sums."""
+"""numba loops of `distest.kernels.grid`: change, radius, place on the grid, the memory after it and two sums."""
 
 from typing import Any
 
@@ -66,3 +66,15 @@ def told(
                     here = values[group * u64(LANES) + lane]
                     line[lane] += here * here
     return folded(said[CHUNK:]), folded(missed[CHUNK:]), fill
+
+
+@kernel
+def weighed(
+    new: Array, memory: Array, vector: Array, block: int, gaps: int, radii: Array, symbols: Array, room: Array,
+    out: Array,
+) -> None:  # fmt: skip
+    """As `told` for each row of new and memory; out: the two sums of each. What else is found is scratch."""
+    for row in range(out.shape[0]):
+        size, lost, _ = told(new[row], memory[row], vector, block, gaps, radii, symbols, room)
+        out[row, 0] = size
+        out[row, 1] = lost

@@ -1,5 +1,6 @@
 """LAQ's grid: equal steps from the largest magnitude below 0 to the same above, rounded to the nearest."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import ClassVar, Literal
 
@@ -10,8 +11,9 @@ from distest.bits import BitReader, Messages
 from distest.coins import Coins, PublicCoins
 from distest.errors import UsageError, WireError
 from distest.kernels import bitpack, grid
+from distest.kernels.grid import Told
 from distest.sgd.buckets import check_bucket
-from distest.sgd.compressor import Compressor
+from distest.sgd.compressor import Compressor, Matrix
 from distest.sgd.news import News
 from distest.sgd.problem import Vector
 from distest.sgd.streams import checked_norms
@@ -46,17 +48,27 @@ class LaqGrid(Compressor):
             check_bucket("laq_grid", self.block)
 
     def encode(self, x: Vector, worker: int, coins: Coins) -> Messages:
-        return self.news(x, np.zeros_like(x), worker, coins).message()
+        radii, symbols, *_ = self._told(np.ascontiguousarray(x), np.zeros_like(x))
+        return self._packed(radii, symbols)
 
-    def news(self, new: Vector, memory: Vector, worker: int, coins: Coins) -> News:
-        if new.dtype != np.float32:
-            return super().news(new.astype(np.float32), memory.astype(np.float32), worker, coins)
-        block = min(self.block or new.size, new.size)
-        radii, symbols, vector, size, lost = grid.told(np.ascontiguousarray(new), memory, block, self._points)
-        return News(size, vector, lost, lambda: self._packed(radii, symbols))
+    def news(self, new: Sequence[Vector], memory: Matrix, workers: range, coins: Coins) -> News:
+        """Of several workers only the sums are made at first, by one call; most of them are silent."""
+        if memory.dtype != np.float32:
+            return super().news([x.astype(np.float32) for x in new], memory.astype(np.float32), workers, coins)
+        rows = np.stack(new) if len(new) > 1 else np.ascontiguousarray(new[0])[None]
+        made: dict[int, Told] = {}
+
+        def told(place: int) -> Told:
+            if place not in made:
+                made[place] = self._told(rows[place], memory[place])
+            return made[place]
+
+        found = np.array([told(0)[3:]]) if len(rows) == 1 else grid.weighed(rows, memory, *self._grid(memory.shape[1]))
+        size, lost = found[:, 0], found[:, 1]
+        return News(size, lost, lambda place: told(place)[2], lambda place: self._packed(*told(place)[:2]))
 
     def decode(self, reader: BitReader, d: int, worker: int, coins: PublicCoins) -> Vector:
-        block = min(self.block or d, d)
+        block, points = self._grid(d)
         number = -(-d // block)
         data, start, _ = reader.raw()
         reader.need(32 * number)
@@ -65,26 +77,28 @@ class LaqGrid(Compressor):
         reader.need(32 * number + count * self.bits)
         body = bitpack.cut(data, start + 32 * number, count * self.bits)
         symbols = bitpack.unpack_symbols(body, self.bits, count)
-        if self.grid == "odd" and count and int(symbols.max()) >= self._points:
-            raise WireError(f"a coordinate names point {int(symbols.max())} of a grid of {self._points}")
+        if self.grid == "odd" and count and int(symbols.max()) >= points:
+            raise WireError(f"a coordinate names point {int(symbols.max())} of a grid of {points}")
         reader.took(1, 32 * number + count * self.bits)
         reader.aside("radii, float32", radii, 32 * number)
         reader.note(f"points of the grid, {self.bits} bits each", symbols)
-        return grid.values(radii, symbols, block, self._points, d)
+        return grid.values(radii, symbols, block, points, d)
 
     def distortion(self, d: int) -> float:
         """A coordinate errs by half a gap, R / (points - 1), the largest of a block not at all; R is at most |block|.
 
         With a point at 0 a coordinate errs by no more than itself.
         """
-        others = min(d, self.block or d) - 1
-        bound = others / (self._points - 1) ** 2 + 2.0**-40
+        block, points = self._grid(d)
+        bound = (block - 1) / (points - 1) ** 2 + 2.0**-40
         return min(1.0, bound) if self.grid == "odd" else bound
 
-    @property
-    def _points(self) -> int:
-        """Points of the grid."""
-        return (1 << self.bits) - int(self.grid == "odd")
+    def _grid(self, d: int) -> tuple[int, int]:
+        """Coordinates that share a radius, of d, and the points of a grid."""
+        return min(self.block or d, d), (1 << self.bits) - int(self.grid == "odd")
+
+    def _told(self, new: Vector, memory: Vector) -> Told:
+        return grid.told(new, memory, *self._grid(new.size))
 
     def _packed(self, radii: Vector, symbols: NDArray[np.uint8]) -> Messages:
         """The message."""

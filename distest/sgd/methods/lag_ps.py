@@ -11,7 +11,7 @@ from distest.errors import ModelError, WireError
 from distest.sgd.compressors.identity import Identity
 from distest.sgd.doubles import Doubles
 from distest.sgd.innovation import Innovation
-from distest.sgd.lazy import SILENT, SPEAKS, SPOKEN, Lazy
+from distest.sgd.lazy import NOTES, SILENT, SPEAKS, SPOKEN, Lazy
 from distest.sgd.link import Link
 from distest.sgd.method import Knobs
 from distest.sgd.oracle import Oracle, smoothness_of
@@ -52,10 +52,11 @@ class LagPs(Lazy):
             if worker not in asked:
                 return SILENT
             assert oracle is not None  # somebody speaks
-            news = code.news(self._gradient(state, oracle, worker, view), memories.of(worker), worker, here)
-            memories.said(worker, news.vector)
-            state.notes.setdefault("lazy", {}).setdefault(worker, np.zeros(6))[SPOKEN] += 1
-            return news.message()
+            one = range(worker, worker + 1)
+            news = code.news([self._gradient(state, oracle, worker, view)], memories.of(one), one, here)
+            memories.said(worker, news.vector(0))
+            state.notes.setdefault("lazy", {}).setdefault(worker, np.zeros(NOTES))[SPOKEN] += 1
+            return news.message(0)
 
         def decode(worker: int, reader: BitReader) -> None:
             if worker in asked:

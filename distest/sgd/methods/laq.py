@@ -3,6 +3,9 @@
 from dataclasses import dataclass, field
 from typing import ClassVar
 
+import numpy as np
+from numpy.typing import NDArray
+
 from distest.errors import UsageError
 from distest.sgd.compressor import Compressor
 from distest.sgd.compressors.laq_grid import LaqGrid
@@ -41,5 +44,5 @@ class Laq(Lazy):
         if not 0 <= self.tolerance < float("inf"):
             raise UsageError(f"{self.name} takes a finite tolerance of at least 0, got tolerance={self.tolerance}")
 
-    def _slack(self, lost: float) -> float:
+    def _slack(self, lost: NDArray[np.float64]) -> NDArray[np.float64]:
         return 3 * self.slack * lost + self.tolerance

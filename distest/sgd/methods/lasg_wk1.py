@@ -4,11 +4,12 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 import numpy as np
+from numpy.typing import NDArray
 
 from distest.coins import Coins
 from distest.sgd.lasg import Lasg
 from distest.sgd.link import Link
-from distest.sgd.news import News, square
+from distest.sgd.news import News, squares
 from distest.sgd.oracle import Oracle
 from distest.sgd.problem import Vector
 from distest.sgd.rule import Rule
@@ -29,11 +30,13 @@ class LasgWk1(Lasg):
             state.shared["snapshot"] = state.shared.get("view", state.x)
         super()._hear(state, rule, oracle, link, here)
 
-    def _size(
-        self, state: State, oracle: Oracle, worker: int, gradient: Vector, news: News
-    ) -> tuple[float, dict[str, Vector]]:
+    def _sizes(
+        self, state: State, oracle: Oracle, workers: range, gradients: list[Vector], news: News
+    ) -> tuple[NDArray[np.float64], dict[str, list[Vector]]]:
         if not self.trigger:
-            return news.size, {}
-        moved = gradient - self._gradient(state, oracle, worker, state.shared["snapshot"])
-        last = state.own.get("moved", {}).get(worker, np.zeros_like(moved))
-        return square(moved - last), {"moved": moved}
+            return news.sizes, {}
+        then = [self._gradient(state, oracle, worker, state.shared["snapshot"]) for worker in workers]
+        moved = [gradient - old for gradient, old in zip(gradients, then, strict=True)]
+        last, nothing = state.own.get("moved", {}), np.zeros_like(state.x)
+        changed = [one - last.get(worker, nothing) for one, worker in zip(moved, workers, strict=True)]
+        return squares(changed), {"moved": moved}

@@ -3,6 +3,9 @@
 from dataclasses import dataclass
 from typing import ClassVar
 
+import numpy as np
+from numpy.typing import NDArray
+
 from distest.sgd.lasg import Lasg
 from distest.sgd.news import News, square
 from distest.sgd.oracle import Oracle
@@ -19,11 +22,13 @@ class LasgWk2(Lasg):
     name: ClassVar[str] = "lasg_wk2"
     source: ClassVar[str] = "Chen, Sun, Yin 2020, rule WK2"
 
-    def _size(
-        self, state: State, oracle: Oracle, worker: int, gradient: Vector, news: News
-    ) -> tuple[float, dict[str, Vector]]:
-        kept = {"spoke_at": state.shared.get("view", state.x)}
-        at = state.own.get("spoke_at", {}).get(worker)
-        if at is None or not self.trigger:
-            return news.size, kept
-        return square(gradient - self._gradient(state, oracle, worker, at)), kept
+    def _sizes(
+        self, state: State, oracle: Oracle, workers: range, gradients: list[Vector], news: News
+    ) -> tuple[NDArray[np.float64], dict[str, list[Vector]]]:
+        spoke_at = state.own.get("spoke_at", {})
+        sizes = news.sizes.copy()
+        for place, worker in enumerate(workers):
+            if worker in spoke_at and self.trigger:
+                old = self._gradient(state, oracle, worker, spoke_at[worker])
+                sizes[place] = square(gradients[place] - old)
+        return sizes, {"spoke_at": [state.shared.get("view", state.x)] * len(workers)}

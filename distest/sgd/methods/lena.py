@@ -3,11 +3,14 @@
 from dataclasses import dataclass
 from typing import ClassVar
 
+import numpy as np
+from numpy.typing import NDArray
+
 from distest.coins import Coins
 from distest.sgd.lazy import Lazy
 from distest.sgd.link import Link
 from distest.sgd.method import Knobs
-from distest.sgd.news import News, square
+from distest.sgd.news import News, squares
 from distest.sgd.oracle import Oracle
 from distest.sgd.problem import Vector
 from distest.sgd.rule import Rule
@@ -46,8 +49,8 @@ class Lena(Lazy):
         error = state.own.get("error", {}).get(worker)
         return gradient if error is None else gradient + error
 
-    def _size(
-        self, state: State, oracle: Oracle, worker: int, gradient: Vector, news: News
-    ) -> tuple[float, dict[str, Vector]]:
-        state.own.setdefault("error", {})[worker] = gradient  # where it is silent
-        return square(gradient), {"error": gradient - news.vector}
+    def _sizes(
+        self, state: State, oracle: Oracle, workers: range, gradients: list[Vector], news: News
+    ) -> tuple[NDArray[np.float64], dict[str, list[Vector]]]:
+        state.own.setdefault("error", {}).update(zip(workers, gradients, strict=True))  # where they are silent
+        return squares(gradients), {"error": [g - news.vector(place) for place, g in enumerate(gradients)]}

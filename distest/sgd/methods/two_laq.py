@@ -44,11 +44,11 @@ class TwoLaq(Laq):
         def decode(reader: BitReader) -> None:
             told.append(code.read(reader, view, server, here.public))
 
-        news = code.news(state.x, view, server, here)
-        link.down(news.message, decode, self.downlink == "unicast")
+        news = code.news([state.x], view[None], range(server, server + 1), here)
+        link.down(lambda: news.message(0), decode, self.downlink == "unicast")
         if not link.hosts_server:
             state.x = told[0]
-        elif not np.array_equal(told[0], news.vector):
+        elif not np.array_equal(told[0], news.vector(0)):
             raise ModelError(f"{self.name}: the server says another x than follows from what it was told")
         state.shared["view"] = told[0]
         self._moves(state).push(view, told[0])
