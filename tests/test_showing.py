@@ -117,6 +117,29 @@ def test_every_bit_of_a_compressor_is_in_one_named_part(compressor: Any) -> None
         assert all(left.stop == right.start for left, right in pairwise(watch.parts))
 
 
+@pytest.mark.parametrize(
+    ("spec", "values"),
+    [
+        ({"name": "identity"}, 32 * 1300),
+        ({"name": "natural"}, 9 * 1300),
+        ({"name": "sign", "bucket": 64}, 1300),
+        ({"name": "qsgd", "bits": 4, "bucket": 512}, 4 * 1300),
+        ({"name": "top_k", "k": 20}, 20 * 32),
+        ({"name": "top_k", "k": 20, "values": "float16"}, 20 * 16),
+        ({"name": "random_k", "k": 20}, 20 * 32),
+        ({"name": "twos_complement", "bits": 5}, 5 * 1300),
+        ({"name": "correlated", "bits": 2}, 2 * 1300),
+    ],
+    ids=str,
+)
+def test_what_is_not_a_value_is_side_information(spec: dict[str, Any], values: int) -> None:
+    compressor, x = catalog.build("compressor", spec), VECTORS["gauss"]
+    message = compressor.encode(x, 0, KEY)
+    reader = BitReader(message.data, message.n_bits)
+    compressor.decode(reader, x.size, 0, KEY.public)
+    assert message.n_bits - reader.side_bits == values
+
+
 METHODS: tuple[dict[str, Any], ...] = (
     {"name": "mean", "compressor": {"name": "top_k"}, "exchange": {"name": "parameter_server"}},
     {"name": "mean", "compressor": {"name": "qsgd", "bits": 4}, "exchange": {"name": "scatter_reduce"}},
