@@ -24,6 +24,7 @@ class TrainSpec(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
     tenth of all. tuning: what a search for the settings has tried, as `distest tune` writes it, {} where there was
     none; it changes what the record says and nothing else, and is no part of a spec's hash.
     fast: sums of whole vectors by MPI_Allreduce, off the books, with last places that depend on the number of ranks.
+    digest: whether transcripts are hashed; like tuning it changes nothing but what the record says.
     """
 
     methods: list[Table]
@@ -45,6 +46,7 @@ class TrainSpec(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
     warmup: int = 0
     evaluate: int = 0
     fast: bool = False
+    digest: bool = True
     tuning: Table = {}
     generator: Literal["splitmix", "philox"] = "splitmix"
     seed: int = 0

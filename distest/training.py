@@ -115,7 +115,7 @@ def _steps(spec: TrainSpec, method: Method, problem: Problem) -> int:
 def _described(spec: TrainSpec, method: Method, problem: Problem) -> dict[str, Any]:
     """What the hash of a run is taken of; seed and repeat stand beside it."""
     plain = msgspec.structs.asdict(spec)
-    for key in ("methods", "seed", "repeats", "tuning"):
+    for key in ("methods", "seed", "repeats", "tuning", "digest"):
         del plain[key]
     plain["steps"] = _steps(spec, method, problem)
     return {**plain, "method": catalog.describe(method), "problem": catalog.describe(problem)}
@@ -140,6 +140,8 @@ def run(
     """
     if spec.fast and keep_board:
         raise UsageError("fast=true says nothing that a board could keep; leave out --boards, or use fast=false")
+    if not spec.digest and keep_board:
+        raise UsageError("a board is held against its digest, and digest=false; leave out --boards, or use digest=true")
     for trial in trials:
         for repeat in range(spec.repeats) if repeats is None else repeats:
             if saving is not None and _named(trial, spec, repeat) in saving.finished:
@@ -165,7 +167,7 @@ def _train(
     rule = trial.dealt(shards)
     name = trial.label
     oracle = Oracle(trial.problem, shards, spec.batch or None, data.fold("repeat", repeat), name)
-    channel = Channel(spec.workers, transport, "blackboard", keep_board)
+    channel = Channel(spec.workers, transport, "blackboard", keep_board, digest=spec.digest)
     channel.ledger.coin_bits = _coin_bits(trial.method)
     link = Link(channel)
     state = State(trial.problem.start(here.public.fold("start")), tensors=trial.problem.tensors)

@@ -265,6 +265,6 @@ def _run_row(name: str, problem: Problem, point: Point) -> list[Cell]:
         text(", ".join(map(str, ranks))),
         counted(mean_of(point.records, "seconds")),
         text(first["spec_hash"]),
-        text(f"{first['digest'][:12]}…", first["digest"]),
+        text(NOTHING if first["digest"] is None else f"{first['digest'][:12]}…", first["digest"] or ""),
         command(point),
     ]

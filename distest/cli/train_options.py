@@ -53,6 +53,7 @@ _OPTIONS = (
     click.option("--seed", type=int, help="Seed of all coins and batches.  [default: 0]"),
     click.option("--repeats", type=int, help="Independent runs of each method.  [default: 1]"),
     click.option("--fast", is_flag=True, default=None, help="Whole vectors by MPI_Allreduce; no bit is booked."),
+    click.option("--digest/--no-digest", default=None, help="Whether transcripts are hashed.  [default: digest]"),
     click.option("--set", "settings", multiple=True, metavar="KEY=VALUE", help="Change any key of the spec."),
     click.option("--ranks", type=int, help="Start this many MPI ranks."),
     click.option("--limit", type=float, help="With --ranks: end the job after so many seconds."),

@@ -25,11 +25,11 @@ Notice = Callable[[int], None]
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What a run gave. estimate: float64 (n,). digest: SHA-256 of the transcript, hex."""
+    """What a run gave. estimate: float64 (n,). digest: SHA-256 of the transcript, hex; None where it was not hashed."""
 
     estimate: Pmf
     ledger: Ledger
-    digest: str
+    digest: str | None
     board: Board | None
 
 

@@ -102,7 +102,7 @@ class Maker:
         asked = train_spec.check(train_spec.normalise(table))
         trials = training.plan(asked)
         launch.rank_started(asked.workers)
-        keep = self._boards is not None and not asked.fast
+        keep = self._boards is not None and not asked.fast and asked.digest
 
         def one(repeat: int) -> Made | None:
             found = None

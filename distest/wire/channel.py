@@ -23,6 +23,7 @@ Tally: TypeAlias = NDArray[np.int64]
 Speak = Callable[[range], Words | Messages]
 Hear = Callable[[range, BitReader], Tally]
 _NOTHING = Chunk(np.zeros(0, np.uint8), 0)
+_UNTOLD = bytes(32)  # in the place of a digest that nobody asked for
 _SHARED_BITS = 1 << 20  # blocks on the board from this size on are hashed by one rank each
 
 
@@ -33,7 +34,8 @@ class Channel:
     at most once, in party order, and reads what was said before) or "blackboard" (anything goes). keep_board: keep
     every bit for an audit. hearing: "central" moves every referee message to rank 0, which decodes it; "spread"
     lets each rank play the referee for the servers it hosts and adds up the tallies: same digest, same ledger, no
-    message crosses ranks.
+    message crosses ranks. digest: whether what is said is hashed, which takes as long as to code it; a kept board is
+    held against its digest, so it takes one.
     """
 
     def __init__(
@@ -43,7 +45,10 @@ class Channel:
         model: Model,
         keep_board: bool = False,
         hearing: Hearing = "central",
+        digest: bool = True,
     ):
+        if keep_board and not digest:
+            raise ModelError("a board is held against its digest; keep no board, or digest=true")
         self.parties, self.model, self.hearing = parties, model, hearing
         self.hosted = hosted(parties, transport.rank, transport.size)
         self.hosts_referee = transport.hosts_referee
@@ -52,6 +57,7 @@ class Channel:
         self._transport = transport
         self._wire_before = transport.wire_bytes
         self._turns: list[bytes] = []
+        self._digests = digest
         self._reads: Callable[[NDArray[np.uint8], int], BitReader] = BitReader  # what blocks are heard by
         self._rules = Rules(model, parties)
 
@@ -162,9 +168,9 @@ class Channel:
         everything = np.concatenate([chunk.payload for chunk in gathered]).view(np.float32)
         return list(everything.reshape(self.parties, -1))
 
-    def digest(self) -> str:
-        """SHA-256 of the transcript so far, hex; the same for any number of ranks."""
-        return transcript_digest(self._turns)
+    def digest(self) -> str | None:
+        """SHA-256 of the transcript so far, hex; the same for any number of ranks. None where a turn was not hashed."""
+        return None if _UNTOLD in self._turns else transcript_digest(self._turns)
 
     def snapshot(self) -> tuple[dict[str, Any], NDArray[np.uint8]]:
         """The books so far, as plain values, and the digest of each turn, uint8 (turns, 32): for a checkpoint.
@@ -205,7 +211,7 @@ class Channel:
     def _close(self, turn: Turn, digests: list[bytes], chunks: tuple[Chunk, ...]) -> None:
         """What follows once a turn is booked. chunks: all of it, where the board is kept."""
         self.ledger.wire_bytes = self._transport.wire_bytes - self._wire_before
-        self._turns.append(turn_digest(turn, digests))
+        self._turns.append(turn_digest(turn, digests) if self._digests else _UNTOLD)
         if self.board is not None:
             self.board.posts.append(Post(turn, chunks))
 
@@ -330,8 +336,10 @@ class Channel:
         if _least(lengths) < 1:
             raise ModelError(f"{self._where(turn, block)}: a message was read from no bits; silence is information")
         longest = lengths if isinstance(lengths, int) else int(lengths.max())
-        digest = b""
-        if number % self._transport.size == self._transport.rank or not self._is_shared(turn, chunk.n_bits):
+        digest = b"" if self._digests else _UNTOLD
+        if not digest and (
+            number % self._transport.size == self._transport.rank or not self._is_shared(turn, chunk.n_bits)
+        ):
             digest = block_digest(range(0) if turn.from_referee else block, chunk)
         kept = None if self.board is None else chunk
         side = reader.side_bits
@@ -350,7 +358,7 @@ class Channel:
 
     def _is_shared(self, turn: Turn, n_bits: int) -> bool:
         """Whether every rank reads a block that is long enough to be hashed by one of them alone."""
-        return turn.readers == "board" and self._transport.size > 1 and n_bits >= _SHARED_BITS
+        return self._digests and turn.readers == "board" and self._transport.size > 1 and n_bits >= _SHARED_BITS
 
     def _collect(self, turn: Turn, heard: list[Heard]) -> list[Heard]:
         """Spread hearing: the sizes and digests of all blocks, on the referee's rank."""

@@ -9,9 +9,10 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from distest import audit, catalog, training
+from distest import audit, catalog, records, training
+from distest.bits import Messages
 from distest.coins import from_seed
-from distest.errors import UsageError, WireError
+from distest.errors import ModelError, UsageError, WireError
 from distest.sgd import integers
 from distest.sgd.compressor import Compressor
 from distest.sgd.compressors.identity import Identity
@@ -366,6 +367,37 @@ def test_fast_is_refused_where_more_is_said_than_whole_vectors_or_a_board_is_kep
     spec = check(normalise({"fast": True, "steps": 1}))
     with pytest.raises(UsageError, match="fast=true says nothing that a board could keep"):
         next(training.run(spec, training.plan(spec), Solo(), True))
+
+
+def test_a_digest_left_out_changes_nothing_else_and_keeps_no_board() -> None:
+    """Nor the hash of the spec, so that runs with and without it are one run, and agree."""
+    small = {"problem": "logistic:data=ionosphere", "workers": 3, "steps": 5, "batch": 8}
+    made = []
+    for digest in (True, False):
+        spec = check(
+            normalise({**small, "method": "mean:exchange=scatter_reduce,compressor=terngrad", "digest": digest})
+        )
+        made.append(next(training.run(spec, training.plan(spec), Solo(), False))[0])
+    with_it, without = made
+    assert (len(with_it["digest"]), without["digest"]) == (64, None)
+    differs = {key for key in with_it if with_it[key] != without[key]}
+    assert differs <= {"digest", "seconds"}
+    assert records.conflicts(made) == []
+    assert len(records.conflicts([with_it, {**with_it, "digest": "0" * 64}])) == 1
+    with pytest.raises(UsageError, match="held against its digest, and digest=false; leave out --boards"):
+        next(training.run(spec, training.plan(spec), Solo(), True))
+    with pytest.raises(ModelError, match="held against its digest"):
+        Channel(3, Solo(), "blackboard", True, digest=False)
+
+
+def test_a_run_that_was_once_not_hashed_has_no_digest() -> None:
+    channel = Channel(2, Solo(), "blackboard", digest=False)
+    link = Link(channel)
+    link.board(lambda worker: Messages.of_bytes(b"x"), lambda worker, reader: reader.took(1, 8))
+    later = Channel(2, Solo(), "blackboard")
+    later.restore(*channel.snapshot())
+    Link(later, later.turns).board(lambda worker: Messages.of_bytes(b"y"), lambda worker, reader: reader.took(1, 8))
+    assert (later.turns, later.digest(), later.ledger.payload_bits) == (2, None, 32)
 
 
 def test_natural_compression_is_there_for_the_law_of_one_w() -> None:

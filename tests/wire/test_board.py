@@ -56,7 +56,7 @@ class Toy(Protocol[Tally]):
         return state / state.sum()
 
 
-def transcript() -> tuple[Toy, Board, str]:
+def transcript() -> tuple[Toy, Board, str | None]:
     toy = Toy(TASK)
     samples = np.array([[3], [2], [1], [3], [0], [1], [2]], np.int32)
     channel = Channel(TASK.m, Solo(), "blackboard", keep_board=True)

@@ -212,7 +212,7 @@ def test_the_ledger_books_what_was_decoded() -> None:
 # ---- replay
 
 
-def kept() -> tuple[Board, str]:
+def kept() -> tuple[Board, str | None]:
     channel = solo(keep=True)
     channel.exchange(Turn(0, ALL, "board"), say, hear)
     channel.exchange(Turn(1, range(2, 9, 3), "referee"), mumble, hear_unary)
@@ -325,7 +325,7 @@ def test_spread_hearing_gives_the_same_digest_tally_and_totals(
 ) -> None:
     parties = 1000
 
-    def work(transport: Transport, hearing: Hearing) -> tuple[Any, str, dict[str, int], list[Any]]:
+    def work(transport: Transport, hearing: Hearing) -> tuple[Any, str | None, dict[str, int], list[Any]]:
         channel = Channel(parties, transport, "referee", hearing=hearing)
         tally = channel.exchange(Turn(0, range(parties), "referee"), speak, listen)
         totals = channel.ledger.totals()
