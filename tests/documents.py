@@ -3,7 +3,13 @@
     ```python            run, in one namespace a page
     ```python title="x"  written to the file x
     ```console           each line after "$ " is run, the lines below it are what it prints
+    ```toml title="x"    written to the file x
     ```text title="prints"   what the python block above it prints
+
+A line of a console block is one of four, and nothing else is on a page (`Typed.runner`): a command of distest, which
+the tests run in their process; one with --ranks, which they run on ranks, and here without them where it leaves
+something behind (--out); a script that `.ci/run` runs as it is or with --quick; `pip install .`, with extras of
+setup.cfg, which `scripts/check_wheel` runs with the built wheel.
 
 In what is shown `...` stands for anything. Words and whole numbers have to be the same, other numbers may differ by
 2 %: of gradients the last places depend on the machine's processor.
@@ -12,18 +18,21 @@ In what is shown `...` stands for anything. Words and whole numbers have to be t
 import re
 import shlex
 from collections.abc import Callable, Iterator
+from configparser import ConfigParser
 from contextlib import chdir, redirect_stdout
 from dataclasses import dataclass
 from io import StringIO
 from pathlib import Path
 from typing import Any
 
+from tests.command import Ended
+
 NEAR = 0.02
 _BLOCK = re.compile(r"^```(\w+)([^\n]*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 _TITLE = re.compile(r'title="([^"]+)"')
 _NUMBER = re.compile(r"-?\d+\.\d+(?:e[-+]?\d+)?")
-# commands of other programs, for a fresh machine, or longer than a test may take; files that they name are there
-NOT_RUN = ("pip ", "mpirun ", "scripts/", "python scripts/", "mkdocs ")
+_PIP = re.compile(r"pip install \.(?:\[([a-z,]+)\])?")
+ROOT = Path(__file__).resolve().parents[1]
 
 
 @dataclass(frozen=True)
@@ -43,9 +52,35 @@ class Typed:
     shown: str
 
     @property
-    def runs(self) -> bool:
-        """Whether the tests run it in this process."""
-        return self.words[0] == "distest" and "--ranks" not in self.words
+    def here(self) -> list[str]:
+        """The words of the command of distest that the tests run in this process; none for others."""
+        if self.words[0] != "distest" or "--ranks" not in self.words:
+            return self.words[1:] if self.words[0] == "distest" else []
+        at = self.words.index("--ranks")
+        return [*self.words[1:at], *self.words[at + 2 :]] if "--out" in self.words else []
+
+    @property
+    def runner(self) -> str:
+        """Who runs it: "here", "ranks", ".ci/run" or "wheel"; "" for nobody."""
+        if self.words[0] == "distest":
+            return "ranks" if "--ranks" in self.words else "here"
+        line = " ".join(self.words)
+        if found := _PIP.fullmatch(line):
+            return "wheel" if {*filter(None, (found[1] or "").split(","))} <= extras() else ""
+        return ".ci/run" if {line, f"{line} --quick"} & ci_lines() else ""
+
+
+def extras() -> set[str]:
+    """What setup.cfg has to be installed beside the package."""
+    setup = ConfigParser()
+    setup.read(ROOT / "setup.cfg", encoding="utf-8")
+    return {*setup["options.extras_require"]} - {*setup.defaults()}
+
+
+def ci_lines() -> set[str]:
+    """The commands of .ci/run, without the folder of the environment."""
+    lines = (ROOT / ".ci" / "run").read_text("utf-8").splitlines()
+    return {line.strip().removeprefix(".venv/bin/") for line in lines}
 
 
 def blocks(page: str) -> list[Block]:
@@ -64,16 +99,18 @@ def typed(block: Block) -> Iterator[Typed]:
         yield Typed(shlex.split(line.partition("  #")[0]), shown)
 
 
-def run(page: str, folder: Path, distest: Callable[[list[str]], str], held: Callable[[str, str, str], None]) -> None:
-    """Run a page in a folder. distest(words): what a command prints. held(what, shown, printed): compares."""
+def run(page: str, folder: Path, distest: Callable[[list[str]], Ended], held: Callable[[str, str, str], None]) -> None:
+    """Run a page in a folder. held(what, shown, printed): compares. A command that shows nothing has to end well."""
     space: dict[str, Any] = {"__name__": "page"}
     printed = ""
     with chdir(folder):
         for block in blocks(page):
             if block.language == "console":
                 for one in typed(block):
-                    if one.runs:
-                        held(shlex.join(one.words), one.shown, distest(one.words[1:]))
+                    if one.here:
+                        ended = distest(one.here)
+                        assert ended.code == 0 or one.shown.strip(), f"{shlex.join(one.words)}: {ended.err}"
+                        held(shlex.join(one.words), one.shown, ended.out + ended.err)
             elif block.title == "prints":
                 held("python", block.text, printed)
             elif block.title:

@@ -4,6 +4,7 @@ import doctest
 import importlib
 import pkgutil
 import re
+import runpy
 import shlex
 import subprocess
 import sys
@@ -22,27 +23,13 @@ from tests import command, documents
 
 ROOT = Path(__file__).resolve().parents[1]
 SITE = sorted(p for part in (".", "tutorials", "concepts") for p in (ROOT / "docs" / part).glob("*.md"))
-PAGES = [p for p in SITE if "```" in p.read_text("utf-8")]  # of the site, with code
 DOCUMENTS = [p for p in (ROOT / "README.md", ROOT / "CONTRIBUTING.md", ROOT / "ARCHITECTURE.md") if p.exists()]
-_FENCE = re.compile(r"^```\w*\n(.*?)^```", re.MULTILINE | re.DOTALL)
+PAGES = [p for p in (*SITE, *DOCUMENTS) if "```" in p.read_text("utf-8")]  # with code
 
 
 def named(page: Path) -> str:
-    """A page of the site as tests are named."""
-    return str(page.relative_to(ROOT / "docs"))
-
-
-def commands() -> list[tuple[str, str]]:
-    """Every `distest ...` line of a code block, with the document it stands in."""
-    found = []
-    for document in DOCUMENTS:
-        for block in _FENCE.findall(document.read_text("utf-8")):
-            for line in block.replace("\\\n", " ").splitlines():
-                said = line.strip().removeprefix("$ ")
-                said = re.sub(r"^mpirun -n \d+ ", "", said).partition("  #")[0]
-                if said.startswith("distest "):
-                    found.append((document.name, said))
-    return found
+    """A page as tests are named."""
+    return str(page.relative_to(ROOT))
 
 
 def modules() -> list[str]:
@@ -54,10 +41,9 @@ def modules() -> list[str]:
 
 
 def test_the_readme_shows_commands() -> None:
-    shown = [line for document, line in commands() if document == "README.md"]
-    assert len(shown) >= 5
-    assert {shlex.split(line)[1] for line in shown} <= set(COMMANDS)
-    assert {"learn", "audit", "bounds", "list"} <= {shlex.split(line)[1] for line in shown}
+    blocks = documents.blocks((ROOT / "README.md").read_text("utf-8"))
+    typed = [one.words for block in blocks if block.language == "console" for one in documents.typed(block)]
+    assert {"learn", "audit", "bounds", "list"} <= {words[1] for words in typed if words[0] == "distest"}
 
 
 def helped() -> list[tuple[str, str]]:
@@ -83,8 +69,8 @@ def test_the_help_of_every_command_has_an_example_and_a_word_for_every_option() 
                 assert not isinstance(option, click.Option) or option.help, f"{name} {option.name}"
 
 
-@pytest.mark.parametrize(("document", "line"), commands() + helped(), ids=str)
-def test_a_command_that_is_printed_can_be_typed(document: str, line: str, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("line", [line for _, line in helped()])
+def test_an_example_of_the_help_can_be_typed(line: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """Its options exist and take these values; protocols, laws and data have these options. Nothing runs."""
     monkeypatch.chdir(ROOT)
     words = shlex.split(line)[1:]
@@ -122,18 +108,19 @@ def specs_of(given: dict[str, object]) -> spec.Table:
 
 
 @pytest.mark.parametrize("page", PAGES, ids=named)
-def test_a_page_of_the_site_does_what_it_shows(
+def test_a_page_does_what_it_shows(
     page: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
 ) -> None:
-    """Its blocks run one after the other, and print what stands below them. A file in protocols/ is a protocol."""
+    """Its blocks run one after the other, and print what stands below them. A file in protocols/ is a protocol. It is
+    read in a folder that has the scripts of a checkout."""
+    (tmp_path / "scripts").symlink_to(ROOT / "scripts")
     monkeypatch.setattr(protocols, "__path__", [*protocols.__path__, str(tmp_path / "protocols")])
     monkeypatch.setattr(sys, "path", [*sys.path])
     for cached in (catalog.names, catalog.find):
         cached.cache_clear()
 
-    def run(words: list[str]) -> str:
-        ended = command.here(monkeypatch, capfd, *words)
-        return ended.out + ended.err
+    def run(words: list[str]) -> command.Ended:
+        return command.here(monkeypatch, capfd, *words)
 
     def held(what: str, shown: str, printed: str) -> None:
         assert documents.difference(shown, printed) == "", what
@@ -150,14 +137,72 @@ def test_a_page_of_the_site_does_what_it_shows(
 
 
 @pytest.mark.parametrize("page", PAGES, ids=named)
-def test_what_a_page_does_not_run_is_a_command_for_another_program_or_for_ranks(page: Path) -> None:
-    for block in documents.blocks(page.read_text("utf-8")):
-        for one in documents.typed(block) if block.language == "console" else ():
-            line = shlex.join(one.words)
-            assert one.runs or "--ranks" in one.words or line.startswith(documents.NOT_RUN), line
-            for word in one.words:
-                if word.startswith("scripts/"):
-                    assert (ROOT / word).exists(), line
+def test_every_block_is_run_by_somebody(page: Path) -> None:
+    text = page.read_text("utf-8")
+    assert unrun(text) == []
+
+
+def unrun(text: str) -> list[str]:
+    """What nobody runs, or looks at, in the blocks of a page."""
+    found = [
+        f"indented: {line}" for line in re.findall(r"(?<=\n\n) {4}(?:\$ )?(?:scripts|pip|python|distest)\b.*", text)
+    ]
+    found += [
+        f"no language: {opening}" for opening in re.findall(r"^```.*$", text, re.MULTILINE)[::2] if opening == "```"
+    ]
+    for number, block in enumerate(blocks := documents.blocks(text)):
+        if block.language == "console":
+            lines = list(documents.typed(block))
+            found += [shlex.join(one.words) for one in lines if not one.runner] + ["an empty block"] * (not lines)
+        elif block.language == "toml":
+            later = "".join(other.text for other in blocks[number + 1 :])
+            found += [] if block.title and Path(block.title).stem in later else [f"toml {block.title}"]
+        elif block.language not in ("python", "text"):
+            found.append(f"a block of {block.language}")
+    return found
+
+
+@pytest.mark.parametrize(
+    ("text", "what"),
+    [
+        ("```console\n$ rm -r out\n```\n", "rm -r out"),
+        ("```console\n$ scripts/demo --all\n```\n", "scripts/demo --all"),
+        ("```console\n$ python scripts/reproduce/flagship.py\n```\n", "python scripts/reproduce/flagship.py"),
+        ("```console\n$ pip install '.[everything]'\n```\n", "pip install '.[everything]'"),
+        ("```console\n$ pip install distest\n```\n", "pip install distest"),
+        ("```console\nno prompt\n```\n", "an empty block"),
+        ('```toml title="a.toml"\nn = 3\n```\n', "toml a.toml"),
+        ("```bash\nls\n```\n", "a block of bash"),
+        ("```\nls\n```\n", "no language: ```"),
+        ("text\n\n    scripts/test\n", "indented:     scripts/test"),
+    ],
+)
+def test_a_block_that_nobody_runs_is_found(text: str, what: str) -> None:
+    assert unrun(text) == [what]
+
+
+def test_blocks_that_are_run_by_others_than_the_tests_are_known() -> None:
+    said = "```console\n$ scripts/test\n$ scripts/demo\n$ pip install '.[mpi,report]'  # all\n$ distest list\n```\n"
+    assert unrun(said) == []
+    (block,) = documents.blocks(said)
+    assert [one.runner for one in documents.typed(block)] == [".ci/run", ".ci/run", "wheel", "here"]
+
+
+def test_the_wheel_is_installed_as_the_pages_say() -> None:
+    """What `scripts/check_wheel` installs is what pages ask for, in blocks and in sentences, all of it in setup.cfg."""
+    check_wheel = runpy.run_path(str(ROOT / "scripts" / "check_wheel"))
+    found = {one.words[2] for page in PAGES for block in documents.blocks(page.read_text("utf-8"))
+             if block.language == "console" for one in documents.typed(block) if one.runner == "wheel"}  # fmt: skip
+    assert len(found) >= 2
+    asked = check_wheel["asked"]()
+    assert {"." + (f"[{','.join(extras)}]" if extras else "") for extras in asked} >= found
+    assert {extra for extras in asked for extra in extras} <= documents.extras()
+
+
+def test_scripts_that_a_page_names_are_there() -> None:
+    for page in {*PAGES, *SITE}:
+        for name in re.findall(r"`(?:python )?(scripts/[\w./]+)", page.read_text("utf-8")):
+            assert (ROOT / name).exists() or "NAME" in name, f"{page.name} names {name}"
 
 
 @pytest.mark.mpi

@@ -62,7 +62,7 @@ class Shapes(Plain):
 def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A folder with the example of CONTRIBUTING.md as mine.py, and broken.py, on the path."""
     blocks = re.findall(
-        r"^```python\n(.*?)^```", (ROOT / "CONTRIBUTING.md").read_text("utf-8"), re.MULTILINE | re.DOTALL
+        r"^```python title=\S+\n(.*?)^```", (ROOT / "CONTRIBUTING.md").read_text("utf-8"), re.MULTILINE | re.DOTALL
     )
     (example,) = (block for block in blocks if "class Huber" in block)
     (tmp_path / "mine.py").write_text(example)
