@@ -27,8 +27,9 @@ def told(new: Floats, memory: Floats, block: int, points: int) -> Told:
     """
     if not worth_compiling(new.size):
         return _told_plainly(new, memory, block, points)
-    radii, symbols, vector, room = _room(new.size, block)
-    size, lost, count = jitted("grid").told(new, memory, vector, block, points - 1, radii, symbols, room)
+    symbols, vector = np.empty(new.size, np.uint8), np.empty(new.size, np.float32)
+    radii, room, sums = _scratch(new.size, block)
+    size, lost, count = jitted("grid").told(new, memory, vector, block, points - 1, radii, symbols, room, sums)
     return radii, symbols[:count], vector, size, lost
 
 
@@ -37,8 +38,8 @@ def weighed(new: Floats, memory: Floats, block: int, points: int) -> NDArray[np.
     if not worth_compiling(new.size):
         return np.array([_told_plainly(*rows, block, points)[3:] for rows in zip(new, memory, strict=True)])
     out = np.empty((len(new), 2))
-    radii, symbols, vector, room = _room(new.shape[1], block)
-    jitted("grid").weighed(new, memory, vector, block, points - 1, radii, symbols, room, out)
+    radii, room, sums = _scratch(new.shape[1], block)
+    jitted("grid").weighed(new, memory, block, points - 1, radii, np.empty(0, np.uint8), room, sums, out)
     return out
 
 
@@ -57,10 +58,9 @@ def present(radii: Floats, block: int, d: int) -> int:
     return d - int((radii == 0).sum()) * block + (block * radii.size - d if radii[-1] == 0 else 0)
 
 
-def _room(d: int, block: int) -> tuple[Floats, Bytes, Floats, NDArray[np.float64]]:
-    """Radii, symbols, the memory after them and scratch, all unset."""
-    radii, symbols, vector = np.empty(-(-d // block), np.float32), np.empty(d, np.uint8), np.empty(d, np.float32)
-    return radii, symbols, vector, np.empty((2, CHUNK + quantise.LANES))
+def _scratch(d: int, block: int) -> tuple[Floats, Floats, NDArray[np.float64]]:
+    """Radii, a chunk of each of two vectors, and sums of squares, all unset."""
+    return np.empty(-(-d // block), np.float32), np.empty((2, CHUNK), np.float32), np.empty((2, quantise.LANES))
 
 
 def _told_plainly(new: Floats, memory: Floats, block: int, points: int) -> Told:

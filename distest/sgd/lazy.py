@@ -231,29 +231,31 @@ class Lazy(Method):
         everyone: bool,
     ) -> NDArray[np.bool_]:
         """Which workers speak; takes notes."""
-        if not np.isfinite(sizes).all():
+        if not math.isfinite(sizes.sum()):
             place = int(np.isfinite(sizes).argmin())
             raise DivergedError(
                 f"{self.name}: the news of worker {workers[place]} at step {state.step} are no finite numbers; "
                 "try a smaller --rate"
             )
         hosted = link.channel.hosted
-        notes = side_by_side(state.notes.setdefault("lazy", {}), hosted, NOTES)
-        mine = notes[workers.start - hosted.start : workers.stop - hosted.start].T
-        slack = self._slack(lost + mine[LOST])
+        notes = side_by_side(state.notes.setdefault("lazy", {}), hosted, NOTES).T
+        notes = notes[:, workers.start - hosted.start : workers.stop - hosted.start]
         if everyone:
-            by_rule = np.ones(len(workers), bool)
+            speaks = by_rule = np.ones(len(workers), bool)
         else:
-            by_rule = sizes > bound + slack
-            mine[ASKED] += 1
-            mine[DEAD] += (slack >= sizes) & (sizes > 0)
-        speaks = by_rule | (mine[CLOCK] >= self.clock) if self.clock else by_rule
-        mine[SPOKEN] += speaks
-        mine[FORCED] += speaks & ~by_rule
-        mine[LOST, speaks] = lost[speaks]
-        mine[CLOCK] += 1
-        late = self.stagger and state.step == 0
-        mine[CLOCK, speaks] = (self.clock * np.array(workers) // link.workers)[speaks] if late else 0
+            slack = self._slack(lost + notes[LOST])
+            speaks = by_rule = sizes > slack + bound
+            notes[ASKED] += 1
+            notes[DEAD] += (slack >= sizes) & (sizes > 0)
+            if self.clock:
+                speaks = by_rule | (notes[CLOCK] >= self.clock)
+        notes[CLOCK] += 1
+        if speaks.any():
+            notes[SPOKEN] += speaks
+            notes[FORCED] += speaks & ~by_rule
+            notes[LOST, speaks] = lost[speaks]
+            late = self.stagger and state.step == 0
+            notes[CLOCK, speaks] = (self.clock * np.array(workers) // link.workers)[speaks] if late else 0
         return speaks
 
     def _halved(self, state: State) -> int:

@@ -265,8 +265,9 @@ def highest(typing_context: Any, x: Any) -> Any:
     return x.element(x), generate
 
 
-def _squares(builder: Any, source: Any, groups: Any) -> Any:
-    """The vector of x[l]^2 + x[l + LANES]^2 + ... over groups of LANES, added in this order in float64.
+def _squares(builder: Any, source: Any, groups: Any, before: Any = None) -> Any:
+    """The vector of x[l]^2 + x[l + LANES]^2 + ... over groups of LANES, added in this order in float64 to 0 or to what
+    was before.
 
     Spelled as vectors, because a compiler may not reorder sums of floats and would add them one by one. The square of a
     float32 is a float64 without rounding, so a machine that multiplies and adds in one step finds the same bits.
@@ -274,17 +275,17 @@ def _squares(builder: Any, source: Any, groups: Any) -> Any:
     narrow, wide = ir.VectorType(ir.FloatType(), LANES), ir.VectorType(ir.DoubleType(), LANES)
     kind, name = ir.FunctionType(wide, [wide, wide, wide]), f"llvm.fma.v{LANES}f64"
     total = cgutils.alloca_once(builder, wide)  # type: ignore[no-untyped-call]  # numba has no types here
-    builder.store(ir.Constant(wide, [0.0] * LANES), total)
+    builder.store(ir.Constant(wide, [0.0] * LANES) if before is None else before, total)
     with cgutils.for_range(builder, groups) as loop:
         place = builder.gep(source, [builder.mul(loop.index, ir.Constant(loop.index.type, LANES))])
         some = builder.load(builder.bitcast(place, narrow.as_pointer()))
         some.align = 4
-        some, before = builder.fpext(some, wide), builder.load(total)
+        some, held = builder.fpext(some, wide), builder.load(total)
         if _FUSED:
             fused = cgutils.get_or_insert_function(builder.module, kind, name)  # type: ignore[no-untyped-call]
-            after = builder.call(fused, [some, some, before])
+            after = builder.call(fused, [some, some, held])
         else:
-            after = builder.fadd(before, builder.fmul(some, some))
+            after = builder.fadd(held, builder.fmul(some, some))
         builder.store(after, total)
     return builder.load(total)
 
@@ -297,6 +298,21 @@ def squares_into(typing_context: Any, x: Any, groups: Any, sums: Any) -> Any:
         source, target = (context.make_array(signature.args[i])(context, builder, args[i]).data for i in (0, 2))
         found = _squares(builder, source, args[1])
         builder.store(found, builder.bitcast(target, found.type.as_pointer())).align = 8
+        return context.get_dummy_value()
+
+    return types.void(x, types.int64, sums), generate
+
+
+@intrinsic
+def squares_onto(typing_context: Any, x: Any, groups: Any, sums: Any) -> Any:
+    """As `squares_into`, added to what is in sums, as if that came before x."""
+
+    def generate(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+        source, target = (context.make_array(signature.args[i])(context, builder, args[i]).data for i in (0, 2))
+        place = builder.bitcast(target, ir.VectorType(ir.DoubleType(), LANES).as_pointer())
+        before = builder.load(place)
+        before.align = 8
+        builder.store(_squares(builder, source, args[1], before), place).align = 8
         return context.get_dummy_value()
 
     return types.void(x, types.int64, sums), generate

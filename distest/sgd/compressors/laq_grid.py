@@ -55,7 +55,7 @@ class LaqGrid(Compressor):
         """Of several workers only the sums are made at first, by one call; most of them are silent."""
         if memory.dtype != np.float32:
             return super().news([x.astype(np.float32) for x in new], memory.astype(np.float32), workers, coins)
-        rows = np.stack(new) if len(new) > 1 else np.ascontiguousarray(new[0])[None]
+        rows = np.concatenate(new).reshape(memory.shape) if len(new) > 1 else np.ascontiguousarray(new[0])[None]
         made: dict[int, Told] = {}
 
         def told(place: int) -> Told:
