@@ -27,6 +27,7 @@ _HEAD = struct.Struct("<8sQQ")
 _TURN = struct.Struct("<QBqqqQ")
 _BLOCK = struct.Struct("<Q")
 _EDGE = struct.Struct("<II")
+_SHORT_BITS = 1 << 12  # copying so few is sooner done than telling the hash a second time
 _READERS: tuple[Readers, ...] = ("referee", "board", "servers", "each", "peers", "below", "neighbours")
 
 
@@ -46,6 +47,8 @@ class Chunk:
 def block_digest(block: range, chunk: Chunk) -> bytes:
     """SHA-256 of one block: its parties, its exact length, its bits."""
     head = struct.pack("<qqqQ", *_bounds(block), chunk.n_bits)
+    if chunk.n_bits < _SHORT_BITS:
+        return hashlib.sha256(head + chunk.payload.tobytes()).digest()
     digest = hashlib.sha256(head)
     digest.update(chunk.payload.data)
     return digest.digest()

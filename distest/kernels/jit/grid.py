@@ -15,7 +15,7 @@ CHUNK = 512
 def _tell(
     new: Array, memory: Array, vector: Array, block: int, gaps: int, radii: Array, symbols: Array, room: Array,
     sums: Array, keep: bool
-) -> int:  # fmt: skip
+) -> Any:  # fmt: skip
     """How many symbols there are. keep: whether anybody asks for more than sums and radii."""
     said, missed = room[0], room[1]
     step, fill = f64(2) / f64(gaps), i64(0)
