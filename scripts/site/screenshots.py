@@ -60,8 +60,8 @@ def made(folder: Path) -> Path:
         if block.language == "toml":
             (folder / block.title).write_text(block.text, encoding="utf-8")
         for one in documents.typed(block) if block.language == "console" else ():
-            if one.runs:
-                command = [sys.executable, "-m", "distest", *one.words[1:]]
+            if one.here:
+                command = [sys.executable, "-m", "distest", *one.here]
                 subprocess.run(command, cwd=folder, env={"PYTHONPATH": str(ROOT), "HOME": str(Path.home())}, check=True)
     return folder / "report.html"
 
