@@ -208,14 +208,14 @@ def test_scripts_that_a_page_names_are_there() -> None:
 @pytest.mark.mpi
 @pytest.mark.parametrize("page", [p for p in PAGES if "--ranks" in p.read_text("utf-8")], ids=named)
 def test_what_a_page_runs_on_ranks_runs(page: Path, tmp_path: Path, mpi: ModuleType) -> None:
-    """Its files are written, its commands with --ranks are run; one page at a time, 60 seconds at most."""
+    """Its files are written, its commands with --ranks are run; one page at a time; minutes are for a busy machine."""
     for block in documents.blocks(page.read_text("utf-8")):
         if block.language == "python" and block.title.endswith(".py"):
             (tmp_path / block.title).write_text(block.text, encoding="utf-8")
         for one in documents.typed(block) if block.language == "console" else ():
             if "--ranks" in one.words:
-                line = [sys.executable, "-m", "distest", *one.words[1:], "--limit", "50"]
-                ended = subprocess.run(line, cwd=tmp_path, capture_output=True, text=True, timeout=60, check=False)
+                line = [sys.executable, "-m", "distest", *one.words[1:], "--limit", "240"]
+                ended = subprocess.run(line, cwd=tmp_path, capture_output=True, text=True, timeout=250, check=False)
                 assert ended.returncode == 0, ended.stderr
 
 
