@@ -10,6 +10,7 @@ from types import ModuleType
 from typing import Any
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 from distest.__main__ import ONE_THREAD
 
@@ -20,6 +21,9 @@ ROOT = str(Path(__file__).resolve().parent.parent)
 if ROOT not in sys.path:
     sys.path.insert(0, ROOT)
 pytest.register_assert_rewrite("tests.laws")
+# a machine under load fails no test by its time alone
+settings.register_profile("distest", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("distest")
 
 
 @pytest.fixture(scope="session")

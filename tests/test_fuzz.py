@@ -107,7 +107,7 @@ def test_what_hypothesis_makes_of_them_is_decoded_or_refused(fuzz: Any, some: di
     cases = 20 if of.startswith(RUNS) else 200
     places = st.integers(0, 1 << 16)
 
-    @settings(max_examples=cases, deadline=None, database=None, derandomize=True, suppress_health_check=HEALTH)
+    @settings(max_examples=cases, database=None, derandomize=True, suppress_health_check=HEALTH)
     @given(st.sampled_from(some[of]), st.binary(max_size=64), places, st.none() | places)
     def check(target: Any, told: bytes, at: int, cut: int | None) -> None:
         size = (target.n_bits + 7) // 8

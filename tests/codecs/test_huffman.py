@@ -13,7 +13,7 @@ from distest.codecs.huffman import Huffman
 from distest.errors import UsageError, WireError
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(weights=st.lists(st.integers(0, 10**6), min_size=2, max_size=60))
 def test_total_length_is_least_and_kraft_is_met(weights: list[int]) -> None:
     lengths = Huffman.from_weights(np.array(weights)).lengths.astype(int)

@@ -249,7 +249,7 @@ def test_words_equal_the_obvious_ones(
     assert sent(codec, symbols).to_bytes() == expected
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(data=st.data())
 def test_round_trip_of_any_symbols(data: st.DataObject) -> None:
     codec = data.draw(st.sampled_from(SYMBOL_CODES))

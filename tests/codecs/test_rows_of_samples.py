@@ -74,7 +74,7 @@ def test_ways_of_counting_agree(n: int, s: int) -> None:
     assert ranks.unrank(0, n, s) == [0] * s
 
 
-@settings(max_examples=80, deadline=None)
+@settings(max_examples=80)
 @given(n=st.integers(1, 1 << 62), s=st.integers(1, 40), seed=st.integers(0, 1000))
 def test_multisets_of_any_size_round_trip(n: int, s: int, seed: int) -> None:
     n = max(1, n >> (seed % 62))

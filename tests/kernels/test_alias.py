@@ -82,7 +82,7 @@ def test_no_symbol_of_a_flat_law_pays_for_the_rounding_of_all() -> None:
     assert np.abs(chance * n - 1).max() < 2e-7
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(st.lists(st.floats(0, 1), min_size=2, max_size=40).filter(lambda m: sum(m) > 1e-3))
 def test_the_law_is_any_pmf_to_the_last_bits(mass: list[float]) -> None:
     weights = np.array(mass)

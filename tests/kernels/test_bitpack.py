@@ -48,7 +48,7 @@ def test_unpack_reads_fields_at_any_bit(width: int, at: int, naive: ModuleType) 
     assert bitpack.unpack(data, at, width, count).tolist() == [int(field, 2) if field else 0 for field in fields]
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(parts=st.lists(st.text("01", max_size=90), max_size=8))
 def test_append_leaves_no_gap(parts: list[str]) -> None:
     out, at = bitpack.room(sum(map(len, parts))), 0

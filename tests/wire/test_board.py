@@ -8,7 +8,7 @@ from typing import Any, NoReturn
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from distest.bits import BitReader, Messages
@@ -94,7 +94,6 @@ def plain(board: Board) -> list[Any]:
     return [board.parties, posts]
 
 
-@settings(deadline=None)
 @given(board=boards())
 def test_a_board_comes_back_as_it_was_saved(tmp_path_factory: pytest.TempPathFactory, board: Board) -> None:
     path = tmp_path_factory.mktemp("board") / "x.board"
