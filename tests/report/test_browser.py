@@ -138,6 +138,14 @@ def test_a_point_that_is_selected_shows_and_copies_its_command(opened: browsing.
     assert page.locator("#said").inner_text() == "copied"
 
 
+def test_no_table_has_to_be_moved_aside_on_a_laptop(opened: browsing.Opened) -> None:
+    page = opened.page
+    page.evaluate("document.querySelectorAll('details').forEach(d => { d.open = true })")
+    cut = "[...document.querySelectorAll('.scroll')].filter(e => e.scrollWidth > e.clientWidth).map(e => e.ariaLabel)"
+    assert page.evaluate(cut) == []
+    page.evaluate("document.querySelectorAll('details').forEach(d => { d.open = false })")
+
+
 def test_it_fits_a_phone_and_a_sheet_of_paper(chromium: Any, report: Path, tmp_path: Path) -> None:
     context = chromium.new_context(viewport={"width": 390, "height": 844})
     opened = browsing.Opened(context.new_page())
