@@ -4,8 +4,11 @@ import mpi4py
 
 mpi4py.rc.threads = False  # one thread a rank: faster collectives, nothing here needs more
 
+import os  # noqa: E402
 import sys  # noqa: E402
+import time  # noqa: E402
 from array import array  # noqa: E402
+from functools import cached_property  # noqa: E402
 from itertools import accumulate  # noqa: E402
 from typing import Any  # noqa: E402
 
@@ -17,6 +20,7 @@ from distest.kernels import bitpack  # noqa: E402
 from distest.wire.board import Chunk  # noqa: E402
 from distest.wire.transport import HEADER_BYTES, Transport  # noqa: E402
 
+_NAP_S = 3e-5
 _NO_BYTES = np.zeros(0, np.uint8)
 
 
@@ -86,13 +90,29 @@ class Mpi(Transport):
             for chunks in parts
         ]
         leaving += self._out(sent)  # right behind their lengths, so that who waits for those finds the rest
-        MPI.Request.Waitall(heads)
+        self._wait(heads)
         n_bytes = [_bytes_of(n_bits) for n_bits in lengths]
         arrived = [np.empty(sum(each) + bitpack.SPARE if each else 0, np.uint8) for each in n_bytes]
-        MPI.Request.Waitall(leaving + self._into([room[: -bitpack.SPARE] for room in arrived]))
+        self._wait(leaving + self._into([room[: -bitpack.SPARE] for room in arrived]))
         found = [_cut(*each) for each in zip(arrived, lengths, n_bytes, strict=True)]
         found[self.rank] = parts[self.rank]
         return found
+
+    @cached_property
+    def _crowded(self) -> bool:
+        """Whether ranks of this machine outnumber its cores. All ranks ask at once, in their first swap."""
+        beside = self._comm.Split_type(MPI.COMM_TYPE_SHARED)
+        ranks = beside.size
+        beside.Free()
+        return ranks > (os.cpu_count() or ranks)
+
+    def _wait(self, requests: list[MPI.Request]) -> None:
+        """Until all are done; where ranks outnumber cores in naps, as one that spins keeps another from its work."""
+        if self._crowded:
+            while not MPI.Request.Testall(requests):
+                time.sleep(_NAP_S)
+        else:
+            MPI.Request.Waitall(requests)
 
     def _into(self, rooms: list[Any]) -> list[MPI.Request]:
         """A message of each other rank into its room; none where there is no room."""
