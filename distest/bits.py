@@ -177,6 +177,22 @@ class BitReader:
         self._side += 1
         return False
 
+    def silent(self, most: int) -> int:
+        """How many of the next messages, at most so many, are such a bit that is not set: as `flag`, all at once."""
+        found = 0
+        while found < most:
+            at = self.need(1)
+            held = 64 - (at & 7)
+            window = _WORD.unpack_from(self._data.data, at >> 3)[0] & (1 << held) - 1
+            zeros = min(held - window.bit_length(), most - found, self._limit - at)
+            if not zeros:
+                break
+            self.took(zeros, 1)
+            self._noted = self._at
+            self._side += zeros
+            found += zeros
+        return found
+
     def raw(self) -> tuple[NDArray[np.uint8], int, int]:
         """For decoding kernels in `codecs/`: bytes with spare, cursor, end of the bits."""
         return self._data, self._at, self._limit

@@ -76,6 +76,9 @@ class Watch(BitReader):
             self._keep("silent", [0], None, None)
         return speaks
 
+    def silent(self, most: int) -> int:
+        return next((place for place in range(most) if self.flag()), most)
+
     def took(self, count: int, lengths: Lengths) -> None:
         before = self.raw()[1]
         super().took(count, lengths)

@@ -216,5 +216,33 @@ def test_bytes_behind_the_end_do_not_matter(count: int, width: int, at: int) -> 
 
 def test_a_reader_tells_nothing_about_lengths_or_the_rest() -> None:
     public = {name for name in dir(BitReader) if not name.startswith("_")}
-    reads = {"fixed", "symbols", "flag", "need", "raw", "took", "inner"}
+    reads = {"fixed", "symbols", "flag", "silent", "need", "raw", "took", "inner"}
     assert public == reads | {"booked", "unread", "note", "aside", "side_bits"}
+
+
+def test_silent_messages_are_read_as_by_flags_one_by_one() -> None:
+    for seed in range(20):
+        draw = np.random.default_rng(seed)
+        bits = (draw.random(200) < draw.choice([0.0, 0.02, 0.5])).astype(np.uint8)
+        made = Messages.of_symbols(bits, 1)
+        together, single = (BitReader(made.data, made.n_bits) for _ in range(2))
+        places = []
+        for reader in (together, single):
+            place, found = 0, []
+            while place < bits.size:
+                before = place
+                if reader is together:
+                    place += reader.silent(min(bits.size - place, int(draw.integers(1, 90))))
+                else:
+                    place += not reader.flag()
+                if place == before:
+                    found.append(place)
+                    reader.fixed(1, 1)
+                    place += 1
+            places.append(found)
+            assert reader.unread() == 0
+        assert places[0] == places[1] == np.flatnonzero(bits).tolist()
+        assert together.booked() == single.booked() == (200, 1)
+        assert together.side_bits == single.side_bits == 200 - bits.sum()
+    with pytest.raises(WireError, match="end early"):
+        BitReader(np.zeros(1, np.uint8), 5).silent(6)

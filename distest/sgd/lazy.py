@@ -11,7 +11,7 @@ from typing import Any, ClassVar, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from distest.bits import BitReader, Messages, close, inside
+from distest.bits import BitReader, Messages
 from distest.coins import Coins
 from distest.errors import DivergedError, ModelError, UsageError
 from distest.sgd import theory
@@ -31,8 +31,6 @@ from distest.sgd.theory import Smoothness
 
 CLOCK, LOST, SPOKEN, FORCED, ASKED, DEAD = range(6)  # places in the notes of a worker
 NOTES = 6
-SILENT = Messages.of_symbols(np.zeros(1, np.uint8), 1)
-SPEAKS = Messages.of_symbols(np.ones(1, np.uint8), 1)
 
 
 @dataclass(frozen=True)
@@ -143,34 +141,34 @@ class Lazy(Method):
         bound = self._bound(state, rule, link)
         view = state.shared.get("view", state.x)
 
-        def made(workers: range) -> list[Messages]:
+        def made(workers: range) -> list[Messages | None]:
             assert oracle is not None  # somebody speaks
             gradients = [self._gradient(state, oracle, worker, view) for worker in workers]
             news = code.news(gradients, memories.of(workers), workers, here)
             sizes, kept = self._sizes(state, oracle, workers, gradients, news)
             speaks = self._fires(state, link, workers, sizes, news.lost, bound, everyone)
-            messages = [SILENT] * len(workers)
+            messages: list[Messages | None] = [None] * len(workers)
             for place in np.flatnonzero(speaks).tolist():
                 memories.said(workers[place], news.vector(place))
                 for what, vectors in kept.items():
                     state.own.setdefault(what, {})[workers[place]] = vectors[place]
-                message = news.message(place)
-                messages[place] = message if everyone else Messages.one([SPEAKS, message])
+                messages[place] = news.message(place)
             return messages
 
         def decode(worker: int, reader: BitReader) -> None:
-            if everyone:
-                memories.table[worker] = code.read(reader, memories.table[worker], worker, here.public)
-                return
-            if not reader.flag():  # most are silent, so this costs little
-                return
-            parts = inside(reader)
-            parts.fixed(1, 1)
-            parts.aside("speaks", [1])
-            memories.table[worker] = code.read(parts, memories.table[worker], worker, here.public)
-            close(reader, parts)
+            memories.table[worker] = code.read(reader, memories.table[worker], worker, here.public)
 
-        link.up(ahead(made, link.channel.hosted, state.x.size), decode)
+        encode = ahead(made, link.channel.hosted, state.x.size)
+
+        def spoken(worker: int) -> Messages:
+            message = encode(worker)
+            assert message is not None  # everyone speaks
+            return message
+
+        if everyone:
+            link.up(spoken, decode)
+        else:
+            link.lazily(encode, decode)
         state.shared.pop("full", None)
 
     def _sizes(

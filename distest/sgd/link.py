@@ -2,10 +2,11 @@
 
 import sys
 from collections.abc import Callable
+from functools import lru_cache
 
 import numpy as np
 
-from distest.bits import BitReader, Messages
+from distest.bits import BitReader, Messages, close, inside
 from distest.sgd.problem import Vector
 from distest.wire.channel import Channel, Tally
 from distest.wire.mailbox import Mailbox, open_mailbox
@@ -15,6 +16,8 @@ Encode = Callable[[int], Messages]
 Decode = Callable[[int, BitReader], None]
 _ROOM = 4  # vectors kept for use again
 _OURS = 3  # references to a vector that the list and a loop over it alone hold, and the call that counts them
+SILENT = Messages.of_symbols(np.zeros(1, np.uint8), 1)
+SPEAKS = Messages.of_symbols(np.ones(1, np.uint8), 1)
 _NOTHING = np.zeros(0, np.int64)
 
 
@@ -52,6 +55,29 @@ class Link:
     def up(self, encode: Encode, decode: Decode, speakers: range | None = None) -> None:
         """Each speaker writes one message to the server, whose rank reads it."""
         self._exchange(Turn(self._next(), speakers or range(self.workers), "referee"), encode, decode)
+
+    def lazily(self, encode: Callable[[int], Messages | None], decode: Decode) -> None:
+        """As `up`, of workers that may say nothing, which encode gives as None: each pays 1 bit that says whether it
+        speaks. decode is called for those that do, behind that bit."""
+
+        def speak(block: range) -> Messages:
+            said = [encode(worker) for worker in block]
+            if not any(said):  # in most rounds most are silent
+                return _silence(len(said))
+            return Messages.join([SILENT if one is None else Messages.one([SPEAKS, one]) for one in said])
+
+        def hear(block: range, reader: BitReader) -> Tally:
+            place = 0
+            while (place := place + reader.silent(len(block) - place)) < len(block):
+                parts = inside(reader)
+                parts.fixed(1, 1)
+                parts.aside("speaks", [1])
+                decode(block[place], parts)
+                close(reader, parts)
+                place += 1
+            return _NOTHING
+
+        self.channel.exchange(Turn(self._next(), range(self.workers), "referee"), speak, hear)
 
     def down(self, encode: Callable[[], Messages], decode: Callable[[BitReader], None], each: bool = True) -> None:
         """The server writes one message, every rank reads it; charged for each worker, or once."""
@@ -107,3 +133,11 @@ class Link:
     def _next(self) -> int:
         self.round += 1
         return self.round - 1
+
+
+@lru_cache(maxsize=8)
+def _silence(count: int) -> Messages:
+    """Bits that say that so many workers are silent; kept, because most rounds have the same."""
+    found = Messages.of_symbols(np.zeros(count, np.uint8), 1)
+    found.data.flags.writeable = False
+    return found

@@ -228,7 +228,7 @@ def judge_zeros(found: dict[tuple[str, float], dict[str, Ended]], steps: int, ou
     for (name, l1), label in ((case, label) for case in CASES for label in CODES):
         hand = np.array([by_hand(name, label, l1, rate, steps, HANDS) for rate in RATES])  # (rates, 2, runs)
         ours, before = found[name, l1][label], BEFORE[label][CASES.index((name, l1))]
-        same = hand[RATES.index(ours.rate), 1]
+        same = hand[np.abs(np.array(RATES) - ours.rate).argmin(), 1]
         errors.append(abs(ours.zeros - same.mean()) / (same.std(ddof=1) * math.sqrt(1 / len(SEEDS) + 1 / HANDS)))
         best = hand[:, 0].argmin(axis=0)
         draws.append([*hand[best, 1, np.arange(HANDS)], before])

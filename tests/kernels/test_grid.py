@@ -47,6 +47,18 @@ def test_kernel_and_numpy_give_the_same_bits(monkeypatch: pytest.MonkeyPatch, d:
 
 
 @pytest.mark.parametrize("compiled", [True, False])
+@pytest.mark.parametrize(("d", "block"), [(1, 1), (700, 700), (1100, 64), (600, 7)])
+def test_sums_of_several_rows_are_those_of_each(
+    monkeypatch: pytest.MonkeyPatch, d: int, block: int, compiled: bool
+) -> None:
+    monkeypatch.setattr(grid, "worth_compiling", lambda n: compiled)
+    new, memory = np.random.default_rng(d).standard_normal((2, 5, d)).astype(np.float32)
+    new[3] = memory[3]
+    each = [grid.told(*rows, block, 16)[3:] for rows in zip(new, memory, strict=True)]
+    assert grid.weighed(new, memory, block, 16).tolist() == [list(sums) for sums in each]
+
+
+@pytest.mark.parametrize("compiled", [True, False])
 def test_a_change_beyond_all_floats_is_seen_in_its_size(monkeypatch: pytest.MonkeyPatch, compiled: bool) -> None:
     monkeypatch.setattr(grid, "worth_compiling", lambda n: compiled)
     x = np.full(5, 3e38, np.float32)

@@ -7,9 +7,10 @@ import numpy as np
 import pytest
 
 from distest import audit, catalog, training
-from distest.bits import BitReader
+from distest.bits import BitReader, Messages
 from distest.coins import from_seed
 from distest.errors import DistestError, DivergedError, UsageError
+from distest.sgd.ahead import TOGETHER, ahead
 from distest.sgd.compressors.identity import Identity
 from distest.sgd.compressors.laq_grid import LaqGrid
 from distest.sgd.curvature import largest_eigenvalue
@@ -269,3 +270,23 @@ def test_a_memory_of_what_travels_whole_is_the_vector_to_the_bit(dtype: Any) -> 
     assert message.n_bits == 3 * 8 * new.itemsize
     read = code.read(BitReader(message.data, message.n_bits), memory, 0, coins.public)
     assert read.tobytes() == new.tobytes() == news.vector(0).tobytes()
+
+
+def test_workers_are_worked_out_together_and_fail_in_their_turn() -> None:
+    asked: list[range] = []
+
+    def made(workers: range) -> list[Messages | None]:
+        asked.append(workers)
+        if 5 in workers:
+            raise DivergedError("5 fails")
+        return [Messages.of_symbols(np.array([worker], np.uint8), 8) if worker % 2 else None for worker in workers]
+
+    encode = ahead(made, range(2, 7), TOGETHER // 2)
+    for worker in (2, 3, 4):
+        message = encode(worker)
+        assert message is None if worker % 2 == 0 else message is not None and message.data[0] == worker
+    with pytest.raises(DivergedError, match="5 fails"):
+        encode(5)
+    assert asked == [range(2, 4), range(4, 6), range(4, 5), range(5, 7), range(5, 6)]
+    assert ahead(made, range(9), 10 * TOGETHER)(0) is None
+    assert asked[-1] == range(1)

@@ -11,8 +11,8 @@ from distest.errors import ModelError, WireError
 from distest.sgd.compressors.identity import Identity
 from distest.sgd.doubles import Doubles
 from distest.sgd.innovation import Innovation
-from distest.sgd.lazy import NOTES, SILENT, SPEAKS, SPOKEN, Lazy
-from distest.sgd.link import Link
+from distest.sgd.lazy import NOTES, SPOKEN, Lazy
+from distest.sgd.link import SILENT, SPEAKS, Link
 from distest.sgd.method import Knobs
 from distest.sgd.oracle import Oracle, smoothness_of
 from distest.sgd.problem import Problem, Vector
