@@ -290,3 +290,26 @@ def test_workers_are_worked_out_together_and_fail_in_their_turn() -> None:
     assert asked == [range(2, 4), range(4, 6), range(4, 5), range(5, 7), range(5, 6)]
     assert ahead(made, range(9), 10 * TOGETHER)(0) is None
     assert asked[-1] == range(1)
+
+
+def copied(kept: dict[int, Any]) -> dict[int, Any]:
+    """Each array by itself, in another order."""
+    return {worker: array.copy() for worker, array in reversed(kept.items())}
+
+
+@pytest.mark.parametrize("name", LAZY)
+def test_arrays_of_workers_may_come_back_one_by_one(name: str) -> None:
+    """As from a checkpoint, in the middle of a run, in any order."""
+    built, method = catalog.build("problem", {"name": "logistic", "data": "ionosphere"}), catalog.build("method", {"name": name})
+    coins, data = from_seed(0)
+    ends = []
+    for cut in (False, True):
+        oracle = Oracle(built, deal(built, 5, "iid", coins.public), None, data, "here")
+        state, link = State(built.start(coins.public)), Link(Channel(5, Solo(), "blackboard"))
+        for step in range(12):
+            if cut and step == 6:
+                state.own = {what: copied(kept) for what, kept in state.own.items()}
+                state.notes = {what: copied(kept) for what, kept in state.notes.items()}
+            method.round(state, Rule(rate=0.5, steps=12), oracle, link, coins)
+        ends.append((state.x.tobytes(), digest(state.own["said"]), method.figures(state, lambda counts: counts)))
+    assert ends[0] == ends[1]
