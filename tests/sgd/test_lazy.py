@@ -300,7 +300,10 @@ def copied(kept: dict[int, Any]) -> dict[int, Any]:
 @pytest.mark.parametrize("name", LAZY)
 def test_arrays_of_workers_may_come_back_one_by_one(name: str) -> None:
     """As from a checkpoint, in the middle of a run, in any order."""
-    built, method = catalog.build("problem", {"name": "logistic", "data": "ionosphere"}), catalog.build("method", {"name": name})
+    built, method = (
+        catalog.build("problem", {"name": "logistic", "data": "ionosphere"}),
+        catalog.build("method", {"name": name}),
+    )
     coins, data = from_seed(0)
     ends = []
     for cut in (False, True):
