@@ -33,6 +33,7 @@ __all__ = [
     "in_mpi",
     "launch",
     "leave",
+    "one_thread",
     "rank_started",
     "ranks_finished",
     "start",
@@ -50,6 +51,13 @@ _OPEN_MPI = {
     "OMPI_MCA_rmaps_base_oversubscribe": "1",  # release 4
     "OMPI_MCA_btl": "^ofi",  # its probe costs every start a second
 }
+
+
+def one_thread() -> None:
+    """Start this Python program anew where BLAS may take more than one thread: for scripts that measure or compare."""
+    if any(os.environ.get(one) != "1" for one in ONE_THREAD):
+        os.environ.update(dict.fromkeys(ONE_THREAD, "1"))
+        os.execv(sys.executable, [sys.executable, *sys.argv])
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,8 +4,8 @@
 
 Both sides of a ratio are run in turns, so that others on the machine disturb both; least and median of the rounds.
 LAQ: softmax regression on the first 4,000 of the shipped pictures, d = 1,970, ten workers in one process, 4 bits,
-seconds of the core; gradients alone are of the same workers at a fixed x. Two-phase: `scatter_reduce` with 4 bits over
-two MPI ranks, one worker a rank, the slowest rank's time.
+seconds of the core, of one thread; gradients alone are of the same workers at a fixed x. Two-phase: `scatter_reduce`
+with 4 bits over two MPI ranks, one worker a rank, the slowest rank's time.
 """
 
 import sys
@@ -16,7 +16,7 @@ import numpy as np
 
 from distest import catalog
 from distest.coins import from_seed
-from distest.launch import guarded, in_mpi, leave, start
+from distest.launch import guarded, in_mpi, leave, one_thread, start
 from distest.sgd.compressors.qsgd import Qsgd
 from distest.sgd.exchanges.scatter_reduce import ScatterReduce
 from distest.sgd.link import Link
@@ -97,6 +97,7 @@ def two_phases() -> None:
 
 def main() -> int:
     """Print all of it; exit code of the ranks."""
+    one_thread()
     rounds, *sizes = [*sys.argv[1:], "40"][: max(1, len(sys.argv) - 1)]
     print(f"{'':32}{'ms: least':>10}{'median':>10}{'least':>10}{'median':>10}{'ratio':>9}{'median':>9}")
     lazy(int(rounds))

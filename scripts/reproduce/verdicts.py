@@ -12,7 +12,6 @@ seconds of CPU, and of each verdict the fields of `Verdict`.
 import argparse
 import dataclasses
 import json
-import os
 import shlex
 import sys
 import time
@@ -20,7 +19,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
-from distest.launch import ONE_THREAD
+from distest.launch import one_thread
 
 Holds = Literal["yes", "no", "not on this problem"]
 
@@ -36,9 +35,7 @@ def asker(name: str, about: str, quick: str = "fewer steps, fewer repeats") -> a
 def started(parser: argparse.ArgumentParser) -> argparse.Namespace:
     """What is asked for. A script is started anew where BLAS may take more than one thread."""
     asked = parser.parse_args()
-    if any(os.environ.get(one) != "1" for one in ONE_THREAD):
-        os.environ.update(dict.fromkeys(ONE_THREAD, "1"))
-        os.execv(sys.executable, [sys.executable, *sys.argv])
+    one_thread()
     asked.script = parser.prog
     return asked
 
