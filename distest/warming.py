@@ -142,7 +142,7 @@ def compressors() -> Iterator[Compressor]:
 
 
 def _compressors() -> None:
-    """Every compressor there and back, alone and behind a message that ends within a byte."""
+    """Every compressor there and back, alone and behind a message that ends within a byte, and for lazy workers."""
     key, _ = coins.from_seed(0)
     x = np.sin(np.arange(1100, dtype=np.float32))
     flag = Messages.of_symbols(np.ones(1, np.uint8), 3)
@@ -155,6 +155,7 @@ def _compressors() -> None:
         blend = Blend(x, 0.5, lambda size: np.empty(size, np.float32))
         blend.read(compressor, BitReader(message.data, message.n_bits), 1, key.public)
         compressor.encode_blend(blend, 1, key)
+        compressor.news([x, x], np.zeros((2, x.size), np.float32), range(2), key)
     blocks = np.zeros(64 * 3 + bitpack.SPARE, np.uint8)
     planes.pack(np.ones(planes.BLOCK, np.uint8), 3, blocks)
     planes.unpack(blocks, 3, planes.BLOCK)
