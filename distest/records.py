@@ -120,7 +120,7 @@ def conflicts(records: Sequence[Record], places: Callable[[int], str] | None = N
     for place, row in zip(twice, rows(records, (*RUN, *_RESULTS), twice), strict=True):
         run, results = row[:3], row[3:]
         there, said = first.setdefault(run, (place, results))
-        column = next((i for i, pair in enumerate(zip(said, results, strict=True)) if _differ(*pair)), None)
+        column = next((i for i, which in enumerate(_RESULTS) if _differ(which, said[i], results[i])), None)
         if column is None or run[0] is None:
             continue
         one, other = records[there], records[place]
@@ -138,9 +138,10 @@ def conflicts(records: Sequence[Record], places: Callable[[int], str] | None = N
     return found
 
 
-def _differ(one: Any, other: Any) -> bool:
-    """Whether both say something, and not the same; a digest may be left out."""
-    return one is not None and other is not None and bool(one != other)
+def _differ(column: str, one: Any, other: Any) -> bool:
+    """Whether two runs say different things; a digest may be left out."""
+    left_out = column == "digest" and (one is None or other is None)
+    return bool(one != other) and not left_out
 
 
 def _twice(records: Sequence[Record]) -> list[int]:
